@@ -1,0 +1,1 @@
+"""HTTP: the two fronts, authentication, and how answers and errors are rendered."""

@@ -1,0 +1,1 @@
+"""Condition, update, projection and key condition expressions: text and items, no storage."""

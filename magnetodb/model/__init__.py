@@ -1,0 +1,1 @@
+"""DynamoDB's nouns: values, items, keys, rows, tables. Pure; no I/O."""

@@ -1,0 +1,106 @@
+"""Rows: all that a storage driver knows. Everything stored is a row; a write is a batch of changes to rows."""
+
+from enum import Enum
+from typing import Final, Literal, NamedTuple
+
+TOKEN_MIN: Final = -(2**63)
+TOKEN_MAX: Final = 2**63 - 1
+
+
+class RowKey(NamedTuple):
+    """Where a row is. `table` is the id of a row table (never a user's name); rows of one `partition` lie together,
+    ordered by `sort` as unsigned bytes. `sort` is b"" where a table has no sort key."""
+
+    table: str
+    partition: bytes
+    sort: bytes
+
+
+class Row(NamedTuple):
+    """A row as it was read. `version` grows with every change of the row and is what compare-and-set compares.
+
+    `pending` says that the row is a write that this process has queued and the storage has not acknowledged yet; only
+    `get(..., for_write=True)` returns such rows, and nothing may be answered from one before a commit that expects it.
+    `state` belongs to the driver.
+    """
+
+    key: RowKey
+    value: bytes
+    version: int
+    pending: bool = False
+    state: object = None
+
+
+class Expected(Enum):
+    """What a change may expect of a row other than a `Row` read before."""
+
+    ABSENT = "absent"
+    ANY = "any"
+
+
+class Check(Enum):
+    """The new value of a change that only compares."""
+
+    CHECK = "check"
+
+
+ABSENT: Final = Expected.ABSENT
+ANY: Final = Expected.ANY
+CHECK: Final = Check.CHECK
+
+
+class DerivedRow(NamedTuple):
+    """A row of a hidden table that follows from an item row: its value, or None to delete it."""
+
+    key: RowKey
+    value: bytes | None
+
+
+class Change(NamedTuple):
+    """One item row: what it must be now, what it shall be, and the derived rows that follow from it.
+
+    `value` None deletes. Derived rows are written only if the whole batch is.
+    """
+
+    key: RowKey
+    expected: Row | Expected
+    value: bytes | None | Literal[Check.CHECK]
+    derived: tuple[DerivedRow, ...] = ()
+
+
+Batch = tuple[Change, ...]
+"""Changes that happen all or not at all. At most one change per row key."""
+
+
+class Committed(NamedTuple):
+    """A batch that is durable. `versions` has each change's new version, in the order of the changes (a CHECK's and a
+    delete's too)."""
+
+    versions: tuple[int, ...]
+
+
+class Lost(NamedTuple):
+    """A batch of which nothing was written: `position` is the first change whose row was not as expected."""
+
+    position: int
+
+
+class SortRange(NamedTuple):
+    """Sort keys between `start` (inclusive) and `end` (exclusive; None: no end), as bytes."""
+
+    start: bytes = b""
+    end: bytes | None = None
+
+
+class TokenRange(NamedTuple):
+    """Partitions whose token lies in [start, end], both inclusive. All tokens: the default."""
+
+    start: int = TOKEN_MIN
+    end: int = TOKEN_MAX
+
+
+class Page(NamedTuple):
+    """Rows in key order, and whether the range may hold more behind the last one."""
+
+    rows: list[Row]
+    more: bool

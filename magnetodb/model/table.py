@@ -1,0 +1,102 @@
+"""table_info: what is known of a table and its indexes. Immutable; a change makes a new one.
+
+A table's items are the rows of row table `rows_id`; each index has a hidden row table of its own. Ids are made new for
+each table and index and never used again, so a late write to a dropped table cannot reach its successor.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+AttributeType = Literal["S", "N", "B"]
+TableStatus = Literal["CREATING", "UPDATING", "DELETING", "ACTIVE"]
+IndexKind = Literal["LSI", "GSI"]
+ProjectionType = Literal["ALL", "KEYS_ONLY", "INCLUDE"]
+
+STORED_FORMAT = 1
+"""Format of the JSON that `to_json` makes. Written to disk: add members with defaults, do not change these."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySchema:
+    """Names of the key attributes: one partition attribute and at most one sort attribute on a table or a local index;
+    one to four and none to four on a global index."""
+
+    partition: tuple[str, ...]
+    sort: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All key attributes, partition attributes first."""
+        return self.partition + self.sort
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Provisioned capacity units per second; 0 and 0 where the table is billed per request."""
+
+    read: int = 0
+    write: int = 0
+    last_increase: float | None = None
+    last_decrease: float | None = None
+    decreases_today: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index. `attributes` are INCLUDE's non-key attributes, in the order that the user gave.
+
+    Absent settings are None, as in the user's request: {"MaxReadRequestUnits": ..} and {"ReadUnitsPerSecond": ..} dicts.
+    """
+
+    name: str
+    kind: IndexKind
+    key: KeySchema
+    projection: ProjectionType
+    attributes: tuple[str, ...]
+    rows_id: str
+    status: TableStatus = "ACTIVE"
+    backfilling: bool = False
+    throughput: Throughput = Throughput()
+    on_demand: dict[str, int] | None = None
+    warm: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is stored. Times are seconds since the epoch. `attribute_types` has the key attributes of the table
+    and of its indexes, in the order of AttributeDefinitions. `indexes` keeps the order of creation, LSIs first."""
+
+    project: str
+    name: str
+    id: str
+    rows_id: str
+    key: KeySchema
+    attribute_types: dict[str, AttributeType]
+    indexes: dict[str, Index]
+    created: float
+    status: TableStatus = "ACTIVE"
+    billing_mode: Literal["PROVISIONED", "PAY_PER_REQUEST"] = "PROVISIONED"
+    pay_per_request_since: float | None = None
+    throughput: Throughput = Throughput()
+    on_demand: dict[str, int] | None = None
+    warm: dict[str, int] | None = None
+    deletion_protection: bool = False
+    table_class: Literal["STANDARD", "STANDARD_INFREQUENT_ACCESS"] = "STANDARD"
+    table_class_since: float | None = None
+    sse: dict[str, Any] | None = None
+    version: int = field(default=0, compare=False)
+    """Version of the system row that this was read from."""
+
+    @property
+    def local_indexes(self) -> list[Index]:
+        """The LSIs in order of creation."""
+        return [index for index in self.indexes.values() if index.kind == "LSI"]
+
+    @property
+    def global_indexes(self) -> list[Index]:
+        """The GSIs in order of creation."""
+        return [index for index in self.indexes.values() if index.kind == "GSI"]
+
+    def with_index(self, index: Index) -> Self:
+        """The same table with one index added or replaced."""
+        return replace(self, indexes=self.indexes | {index.name: index})

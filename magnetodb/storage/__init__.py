@@ -1,0 +1,1 @@
+"""Tables out of rows: the manager above, the drivers below."""

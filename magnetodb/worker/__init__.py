@@ -1,0 +1,1 @@
+"""Background jobs: the way in by time instead of HTTP."""
