@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
     key: RowKey
     expected: Row | Expected
-    value: bytes | None | Literal[Check.CHECK]
+    value: bytes | Literal[Check.CHECK] | None
     derived: tuple[DerivedRow, ...] = ()
 
 

@@ -45,7 +45,8 @@ class Throughput:
 class Index:
     """A secondary index. `attributes` are INCLUDE's non-key attributes, in the order that the user gave.
 
-    Absent settings are None, as in the user's request: {"MaxReadRequestUnits": ..} and {"ReadUnitsPerSecond": ..} dicts.
+    Settings that were not given are None; else they are dicts as in the user's request: {"MaxReadRequestUnits": ..} and
+    {"ReadUnitsPerSecond": ..}.
     """
 
     name: str

@@ -19,7 +19,7 @@ class StorageDriver(Protocol):
     StorageUnavailable, StorageFull, StorageBusy (retryable), RowTableNotFound."""
 
     async def create_table(self, table: str, *, local_to: str | None = None) -> None:
-        """Make room for the rows of `table` (an id of [a-z0-9_], at most 48 characters). Nothing happens if it is there.
+        """Make room for the rows of `table` (an id of [a-z0-9_], at most 48 characters). Does nothing if it is there.
 
         `local_to`: the rows live in the partitions of that other table (they share its partition keys).
         """
