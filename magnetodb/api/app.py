@@ -1,0 +1,115 @@
+"""The falcon WSGI application: the whole API layer, for gunicorn or any other WSGI server, and for what the default
+server does not answer by itself."""
+
+from typing import Any, Protocol
+
+import falcon
+
+from magnetodb.api.dynamodb import (
+    error_response,
+    new_request_id,
+    preflight,
+    response,
+    too_large,
+)
+from magnetodb.api.health import healthy
+from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
+from magnetodb.api.wsgi_bridge import headers_of
+from magnetodb.errors import InvalidAction, RequestEntityTooLarge, ServiceError
+
+
+class Core(Protocol):
+    """Where doors live: the process's event loop thread."""
+
+    def answer(self, request: Request) -> Response:
+        """What `Door.answer` returns; waits for it, for a bounded time."""
+
+
+def create_app(core: Core, *, region: str) -> falcon.App:
+    """The application. `core` answers `POST /`."""
+    app = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = False
+    health = Health(region)
+    app.add_route("/", DynamoDB(core, health))
+    app.add_route("/healthcheck", health)
+    app.add_sink(answer_unknown_path)
+    app.set_error_serializer(serialize_error)
+    return app
+
+
+class Health:
+    """GET /healthcheck, for load balancers."""
+
+    def __init__(self, region: str) -> None:
+        self._text = healthy(region)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Healthy, if anything is answered at all."""
+        request = Request(req.method, req.path, "", {}, b"")
+        put(resp, response(request, new_request_id(), 200, self._text))
+        resp.content_type = "text/plain"
+
+    on_head = on_get
+
+
+class DynamoDB:
+    """POST / ; GET / says healthy, as AWS's endpoints do; OPTIONS / answers browsers."""
+
+    def __init__(self, core: Core, health: Health) -> None:
+        self._core = core
+        self.on_get = health.on_get
+        self.on_head = health.on_get
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """An operation."""
+        request = Request("POST", "/", req.query_string, headers_of(req.env), b"", req.remote_addr)
+        try:
+            request = request._replace(body=received_body(req))
+        except RequestEntityTooLarge as error:
+            put(resp, error_response(request, new_request_id(), error))
+            resp.set_header("Connection", "close")
+        else:
+            put(resp, self._core.answer(request))
+
+    def on_options(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """What may a web page send?"""
+        put(resp, preflight(Request("OPTIONS", "/", "", headers_of(req.env), b"")))
+
+
+def received_body(req: falcon.Request) -> bytes:
+    """The whole body. Raises RequestEntityTooLarge before it has read more than the limit."""
+    length = req.content_length
+    if length is None:  # Chunked: the WSGI server ends the input where the body ends.
+        stream = req.stream if "HTTP_TRANSFER_ENCODING" in req.env else req.bounded_stream
+        body = stream.read(BODY_BYTES_MAX + 1)
+    elif length > BODY_BYTES_MAX:
+        raise too_large()
+    else:
+        body = req.bounded_stream.read(length)
+    if len(body) > BODY_BYTES_MAX:
+        raise too_large()
+    return body
+
+
+def answer_unknown_path(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:
+    """Every path that is not served."""
+    put(resp, refusal(404, InvalidAction("Nothing is here: DynamoDB's operations are sent by POST to /.")))
+
+
+def serialize_error(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    """Errors that falcon itself raises, such as 405, in the form of all others."""
+    status = falcon.http_status_to_code(error.status)
+    put(resp, refusal(status, InvalidAction(error.description or error.title or "The request is refused.")))
+
+
+def refusal(status: int, error: ServiceError) -> Response:
+    """An error body with another status."""
+    return error_response(Request("", "", "", {}, b""), new_request_id(), error)._replace(status=status)
+
+
+def put(resp: falcon.Response, answer: Response) -> None:
+    """The door's response as falcon's."""
+    resp.status = answer.status
+    for name, value in answer.headers:
+        resp.set_header(name, value)
+    resp.data = answer.body

@@ -1,0 +1,222 @@
+"""DynamoDB's door: `POST /` with X-Amz-Target, AWS JSON 1.0 in and out, errors as AWS renders them.
+
+Knows no transport: both fronts hand it a Request and send the Response that it returns.
+"""
+
+import gzip
+import logging
+import zlib
+from collections.abc import Callable, Mapping
+from random import getrandbits
+from typing import Any, Final
+
+import orjson
+
+from magnetodb import errors, operations
+from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
+from magnetodb.context import RequestContext
+from magnetodb.operations.cell import Cell
+
+LOG = logging.getLogger(__name__)
+
+TARGET_PREFIX: Final = b"DynamoDB_20120810."
+GZIP_ANSWER_BYTES_MIN: Final = 4096
+GZIP_LEVEL: Final = 1
+NAME_LENGTH_SHOWN_MAX: Final = 64
+
+AMZ_JSON: Final = "application/x-amz-json-1.0"
+CONTENT_TYPES: Final = {b"application/x-amz-json-1.0": AMZ_JSON, b"application/json": "application/json"}
+
+CORS_EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
+CORS_MAX_AGE_SECONDS: Final = 172_800
+
+Authenticate = Callable[[Request, str], RequestContext]
+"""Says who asks (request, request id), or raises an AuthenticationError."""
+
+
+class Door:
+    """Answers every request of DynamoDB's protocol. `cells` are the storages by name."""
+
+    __slots__ = ("_authenticate", "_cells")
+
+    def __init__(self, cells: Mapping[str, Cell], authenticate: Authenticate) -> None:
+        self._cells = cells
+        self._authenticate = authenticate
+
+    async def answer(self, request: Request) -> Response:
+        """Run the operation that the request names. Raises nothing: an error becomes its response."""
+        request_id = new_request_id()
+        try:
+            name = operation_name(request)
+            context = self._authenticate(request, request_id)
+            parameters = body_parameters(request)
+            result = await operations.run(self._cells[context.cell], context, name, parameters)
+            return response(request, request_id, 200, orjson.dumps(result))
+        except errors.ServiceError as error:
+            return error_response(request, request_id, error)
+        except errors.StorageError as error:
+            LOG.warning("request %s: storage: %r", request_id, error)
+            return error_response(request, request_id, storage_failure(error))
+        except Exception:  # The one place where a bug becomes an answer.
+            LOG.exception("request %s failed", request_id)
+            return error_response(request, request_id, errors.InternalServerError("Internal server error"))
+
+
+def new_request_id() -> str:
+    """52 characters, as long as AWS's."""
+    return f"{getrandbits(208):052X}"
+
+
+def operation_name(request: Request) -> str:
+    """The operation that X-Amz-Target names. Raises InvalidAction where the request is not of this protocol, and
+    UnknownOperationException where DynamoDB, or this service, has no such operation."""
+    target = request.headers.get(b"x-amz-target")
+    if target is None:
+        raise errors.InvalidAction("A request of DynamoDB names its operation in header X-Amz-Target.")
+    if media_type(request) not in CONTENT_TYPES:
+        raise errors.InvalidAction(f"The Content-Type must be {AMZ_JSON}.")
+    if not target.startswith(TARGET_PREFIX):
+        raise errors.UnknownOperationException()
+    name = target[len(TARGET_PREFIX) :].decode("latin-1")
+    if name not in operations.OPERATIONS:
+        # AWS gives the type alone; the words are for who calls an operation that DynamoDB has and we have not.
+        raise errors.UnknownOperationException(f"The operation {name[:NAME_LENGTH_SHOWN_MAX]} is not served here.")
+    return name
+
+
+def media_type(request: Request) -> bytes:
+    """The Content-Type without its parameters."""
+    content_type = request.headers.get(b"content-type", b"")
+    if content_type in CONTENT_TYPES:
+        return content_type
+    return content_type.partition(b";")[0].strip().lower()
+
+
+def body_parameters(request: Request) -> dict[str, Any]:
+    """The members of the request. Of a member that is given twice the last one counts. Raises SerializationException
+    where the body is not JSON (RFC 8259: no NaN, UTF-8 only) or not an object, RequestEntityTooLarge."""
+    body = request.body
+    if b"content-encoding" in request.headers:
+        body = decompressed(body, request.headers[b"content-encoding"])
+    try:
+        parameters = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise errors.SerializationException() from None
+    if type(parameters) is not dict:
+        found = "Start of list found where not expected" if type(parameters) is list else ""
+        raise errors.SerializationException(found or "Unexpected token received from parser")
+    return parameters
+
+
+def decompressed(body: bytes, encodings: bytes) -> bytes:
+    """The body without its Content-Encoding (gzip or deflate, zlib-wrapped or raw)."""
+    encoding = encodings.strip().lower()
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding in (b"gzip", b"x-gzip"):
+        return inflated(body, zlib.MAX_WBITS | 16)
+    if encoding == b"deflate":
+        try:
+            return inflated(body, zlib.MAX_WBITS)
+        except errors.SerializationException:
+            return inflated(body, -zlib.MAX_WBITS)
+    raise errors.SerializationException("The Content-Encoding must be gzip or deflate.")
+
+
+def inflated(body: bytes, window_bits: int) -> bytes:
+    """One complete compressed stream. Stops at the limit, so that a small body cannot fill the memory."""
+    stream = zlib.decompressobj(window_bits)
+    try:
+        plain = stream.decompress(body, BODY_BYTES_MAX + 1)
+    except zlib.error:
+        raise errors.SerializationException() from None
+    if len(plain) > BODY_BYTES_MAX:
+        raise too_large()
+    if not stream.eof:
+        raise errors.SerializationException()
+    return plain
+
+
+def too_large() -> errors.RequestEntityTooLarge:
+    """The error of a body over the limit; fronts raise it before they read the body."""
+    return errors.RequestEntityTooLarge("Request size exceeded the limit of 16 MB.")
+
+
+def response(request: Request, request_id: str, status: int, body: bytes) -> Response:
+    """The response with DynamoDB's headers. The checksum is of the bytes as they are sent."""
+    headers = [("x-amzn-RequestId", request_id)]
+    if len(body) > GZIP_ANSWER_BYTES_MIN and b"gzip" in request.headers.get(b"accept-encoding", b""):
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    if b"origin" in request.headers:
+        headers += [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", CORS_EXPOSED)]
+    headers.append(("x-amz-crc32", str(zlib.crc32(body))))
+    headers.append(("Content-Type", CONTENT_TYPES.get(media_type(request), AMZ_JSON)))
+    return Response(status, headers, body)
+
+
+def preflight(request: Request) -> Response:
+    """The answer to a browser that asks what it may send: whatever it asks for, as AWS answers."""
+    allowed = [
+        (f"Access-Control-Allow-{what}", request.headers[header].decode("latin-1"))
+        for what, header in (
+            ("Headers", b"access-control-request-headers"),
+            ("Methods", b"access-control-request-method"),
+        )
+        if header in request.headers
+    ]
+    headers = [
+        ("x-amzn-RequestId", new_request_id()),
+        ("Access-Control-Allow-Origin", "*"),
+        *allowed,
+        ("Access-Control-Max-Age", str(CORS_MAX_AGE_SECONDS)),
+    ]
+    return Response(200, headers, b"")
+
+
+_MODELED: Final = "com.amazonaws.dynamodb.v20120810#"
+_SERVICE: Final = "com.amazon.coral.service#"
+_AVAILABILITY: Final = "com.amazon.coral.availability#"
+_VALIDATE: Final = "com.amazon.coral.validate#"
+
+ERROR_FORMS: Final[dict[type[errors.ServiceError], tuple[int, str, str]]] = {
+    errors.SerializationException: (400, _SERVICE + "SerializationException", "Message"),
+    errors.UnknownOperationException: (400, _SERVICE + "UnknownOperationException", "message"),
+    errors.InvalidAction: (404, _SERVICE + "UnknownOperationException", "message"),
+    errors.RequestEntityTooLarge: (413, _SERVICE + "RequestEntityTooLarge", "message"),
+    errors.MissingAuthenticationTokenException: (400, _SERVICE + "MissingAuthenticationTokenException", "message"),
+    errors.IncompleteSignatureException: (400, _SERVICE + "IncompleteSignatureException", "message"),
+    errors.UnrecognizedClientException: (400, _SERVICE + "UnrecognizedClientException", "message"),
+    errors.InvalidSignatureException: (400, _SERVICE + "InvalidSignatureException", "message"),
+    errors.AccessDeniedException: (400, _SERVICE + "AccessDeniedException", "Message"),
+    errors.ValidationException: (400, _VALIDATE + "ValidationException", "message"),
+    errors.TransactionCanceledException: (400, _MODELED + "TransactionCanceledException", "Message"),
+    errors.TransactionInProgressException: (400, _MODELED + "TransactionInProgressException", "Message"),
+    errors.IdempotentParameterMismatchException: (400, _MODELED + "IdempotentParameterMismatchException", "Message"),
+    errors.ThrottlingException: (400, _AVAILABILITY + "ThrottlingException", "message"),
+    errors.ServiceUnavailable: (503, _AVAILABILITY + "ServiceUnavailableException", "message"),
+    errors.InternalServerError: (500, _MODELED + "InternalServerError", "message"),
+}
+"""Status, __type and the member that holds the message, as AWS sends them. Any other modeled error: 400, its own name,
+"message"."""
+
+
+def error_response(request: Request, request_id: str, error: errors.ServiceError) -> Response:
+    """The one place where errors become bodies."""
+    kind = type(error)
+    status, name, message_member = ERROR_FORMS.get(kind) or (400, _MODELED + kind.__name__, "message")
+    body: dict[str, object] = {"__type": name, **error.members}
+    if error.message:
+        body[message_member] = error.message
+    return response(request, request_id, status, orjson.dumps(body))
+
+
+def storage_failure(error: errors.StorageError) -> errors.ServiceError:
+    """What the caller reads when the storage failed in a way that no operation foresaw."""
+    if isinstance(error, errors.StorageBusy):
+        return errors.ThrottlingException("Too many writes are waiting. Retry with backoff.")
+    if isinstance(error, errors.StorageFull):
+        return errors.ServiceUnavailable("No space is left in the storage; nothing was written.")
+    if isinstance(error, errors.RowTableNotFound):
+        return errors.ResourceNotFoundException("Requested resource not found")
+    return errors.ServiceUnavailable("The storage cannot be reached.")

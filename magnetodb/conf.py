@@ -1,0 +1,183 @@
+"""Every option, with its help. An option is read from the first place that has it: the command line
+(`--bind-port 9000`), the environment (`MAGNETODB_BIND_PORT=9000`), a configuration file (`bind_port = 9000`).
+
+Nobody below wsgi.py and commands/ sees this; they pass values.
+"""
+
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from oslo_config import cfg
+
+import magnetodb
+
+ConfigurationError = cfg.Error
+
+ENVIRONMENT_PREFIX: Final = "MAGNETODB_"
+HELP_COLUMNS: Final = 100
+
+OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.StrOpt(
+        "bind-host",
+        default="127.0.0.1",
+        help="Address to listen on. With auth = none only an address of the loopback interface is accepted.",
+    ),
+    cfg.PortOpt("bind-port", default=8480, help="Port to listen on. 0: any free port; it is printed at the start."),
+    cfg.StrOpt(
+        "data-dir",
+        default="data",
+        help="Directory of the data file; it is made if it is not there. One server at a time owns it.",
+    ),
+    cfg.StrOpt(
+        "auth",
+        default="none",
+        choices=[
+            ("none", "any credentials or none are accepted, and everybody sees the same tables"),
+            ("sigv4", "requests must be signed (AWS Signature Version 4) with one of access_keys"),
+        ],
+        help="Who may ask.",
+    ),
+    cfg.ListOpt(
+        "access-keys",
+        default=[],
+        secret=True,
+        sample_default="EXAMPLEKEY:examplesecret:orders:member,EXAMPLEREADER:anothersecret:orders:reader",
+        help="Keys that auth = sigv4 accepts, separated by commas: KEY_ID:SECRET:PROJECT:ROLE, or with a session token "
+        "KEY_ID:SECRET:PROJECT:ROLE:TOKEN. A project sees its own tables only. Roles: admin and member may run every "
+        "operation, reader those that only read. Give them in a file or in the environment: a command line can be read "
+        "by every user of the machine.",
+    ),
+    cfg.BoolOpt(
+        "allow-anonymous-remote",
+        default=False,
+        help="Listen on an address that other machines reach although auth = none: whoever reaches it can read, change "
+        "and delete everything.",
+    ),
+    cfg.StrOpt(
+        "region",
+        default="us-east-1",
+        regex="^[a-z0-9-]{1,32}$",
+        help="Region in ARNs. With auth = sigv4 requests must be signed for it.",
+    ),
+    cfg.StrOpt("account-id", default="000000000000", regex="^[0-9]{12}$", help="Account id in ARNs: 12 digits."),
+    cfg.StrOpt(
+        "durability",
+        default="full",
+        choices=[
+            ("full", "a write is answered when it has reached the disk (fsync)"),
+            ("relaxed", "faster; survives the end of the process, but a power loss may take the last moments"),
+        ],
+        help="When a write is acknowledged.",
+    ),
+    cfg.IntOpt(
+        "connections-max",
+        default=1000,
+        min=1,
+        max=100_000,
+        help="Clients at once. Above it an idle connection is closed for a new one; the system's limit of open files "
+        "is respected. magnetodb-api only; gunicorn has its own options.",
+    ),
+    cfg.FloatOpt(
+        "request-timeout",
+        default=60.0,
+        min=1.0,
+        help="Seconds in which a request must have come completely, and in which its answer must be taken.",
+    ),
+    cfg.FloatOpt(
+        "idle-timeout",
+        default=120.0,
+        min=1.0,
+        help="Seconds after which a connection without a request is closed. magnetodb-api only.",
+    ),
+    cfg.FloatOpt(
+        "stop-timeout",
+        default=30.0,
+        min=0.0,
+        help="Seconds that requests in hand may take after SIGTERM. magnetodb-api only.",
+    ),
+    cfg.StrOpt(
+        "log-level",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
+        help="Messages of this level and above are written to standard error.",
+    ),
+]
+
+
+def configure(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> cfg.ConfigOpts:
+    """The options' values. Files: --config-file, or else magnetodb.conf in ~/.magnetodb, ~ or /etc/magnetodb.
+
+    Raises ConfigurationError where a file or a value is wrong; a wrong flag ends the process with the usage.
+    """
+    configuration = cfg.ConfigOpts()
+    configuration.register_cli_opts(OPTIONS)
+    from_environment = flags(os.environ if environment is None else environment)
+    configuration([*from_environment, *arguments], project="magnetodb", version=magnetodb.__version__, use_env=False)
+    for option in OPTIONS:
+        configuration[option.dest]  # Values of files are checked when they are read.
+    return configuration
+
+
+def flags(environment: Mapping[str, str]) -> list[str]:
+    """The environment's options as flags, so that the command line's, which come later, win."""
+    result = []
+    config_file = environment.get(ENVIRONMENT_PREFIX + "CONFIG_FILE")
+    if config_file:
+        result += ["--config-file", config_file]
+    for option in OPTIONS:
+        value = environment.get(variable(option))
+        if value is None:
+            continue
+        if isinstance(option, cfg.BoolOpt):
+            result.append(flag(option) if truth(option, value) else flag(option).replace("--", "--no", 1))
+        else:
+            result.append(f"{flag(option)}={value}")
+    return result
+
+
+def truth(option: cfg.Opt, value: str) -> bool:
+    """A yes or no of the environment. Raises cfg.Error."""
+    try:
+        return bool(option.type(value)) if value else False
+    except ValueError as error:
+        raise cfg.ConfigFileValueError(f"{variable(option)}: {error}") from None
+
+
+def flag(option: cfg.Opt) -> str:
+    """Its name on the command line."""
+    return f"--{option.name}"
+
+
+def variable(option: cfg.Opt) -> str:
+    """Its name in the environment."""
+    return ENVIRONMENT_PREFIX + str(option.dest).upper()
+
+
+def sample() -> str:
+    """The text of etc/magnetodb/magnetodb.conf.sample: every option with its help, commented out."""
+    lines = [
+        "# Configuration of MagnetoDB. Made by `magnetodb-manage config sample`; do not edit.",
+        "# Every option is also a flag and an environment variable; those win over a file.",
+        "",
+        "[DEFAULT]",
+    ]
+    for option in OPTIONS:
+        lines += ["", *(f"# {line}" for line in textwrap.wrap(option.help, HELP_COLUMNS))]
+        for value, meaning in choices(option):
+            lines.append(f"#   {value}: {meaning}" if meaning else f"#   {value}")
+        lines.append(f"# {flag(option)}, {variable(option)}")
+        lines.append(f"#{option.dest} = {shown_default(option)}")
+    return "\n".join(lines) + "\n"
+
+
+def choices(option: cfg.Opt) -> list[tuple[str, Any]]:
+    """Values and meanings, where there are only some."""
+    return list((getattr(option.type, "choices", None) or {}).items())
+
+
+def shown_default(option: cfg.Opt) -> str:
+    """As a file has it."""
+    value = option.sample_default if option.sample_default is not None else option.default
+    return str(value).lower() if isinstance(value, bool) else str(value)
