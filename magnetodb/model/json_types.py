@@ -1,5 +1,5 @@
-"""The JSON types inside attribute values, checked as DynamoDB's deserializer does: the first wrong one in document order
-is a SerializationException, before anything else of the request is validated.
+"""The JSON types inside attribute values, checked as DynamoDB's deserializer does: the first wrong one in document
+order is a SerializationException, before anything else of the request is validated.
 
 `attribute_values` meets wrong types too and asks this module for the words, so the pass runs only where something is
 wrong already.

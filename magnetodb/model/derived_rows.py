@@ -1,0 +1,61 @@
+"""The index rows that follow from an item: a pure function of its old and its new state."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from magnetodb.model.attribute_values import attributes_size
+from magnetodb.model.items import Item, StoredItem
+from magnetodb.model.keys import KeyCodec, TableKeys
+from magnetodb.model.rows import DerivedRow, RowKey
+
+
+class IndexWrite(NamedTuple):
+    """What a write does in one index: the row it deletes (None: none) and the row it puts (None: none)."""
+
+    codec: KeyCodec
+    deleted: RowKey | None
+    put: RowKey | None
+
+
+def derived_rows(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> tuple[DerivedRow, ...]:
+    """The puts and deletes of index rows when the item `old` becomes `new` (None: no item). Index rows that stay as
+    they are give nothing. `derived_rows(keys, None, item)` are all index rows of an item."""
+    if not keys.maintained:
+        return ()
+    rows = []
+    for codec, deleted, put in index_writes(keys, old, new):
+        if deleted is not None and deleted != put:
+            rows.append(DerivedRow(deleted, None))
+        if put is not None:
+            assert new is not None
+            rows.append(DerivedRow(put, projected(codec, new).value))
+    return tuple(rows)
+
+
+def index_writes(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> Iterator[IndexWrite]:
+    """The writes in each index that changes; a row that is overwritten in its place is both `deleted` and `put`."""
+    old_item = old.item if old is not None else None
+    new_item = new.item if new is not None else None
+    for codec in keys.maintained:
+        before = codec.row_key(old_item) if old_item is not None else None
+        after = codec.row_key(new_item) if new_item is not None else None
+        if before != after or (after is not None and _projection_differs(codec, old_item, new_item)):
+            yield IndexWrite(codec, before, after)
+
+
+def projected(codec: KeyCodec, item: StoredItem) -> StoredItem:
+    """The item as a row of the index keeps it; the same object where the index projects all attributes."""
+    names = codec.projection
+    if names is None:
+        return item
+    whole = item.item
+    attributes = {name: whole[name] for name in names if name in whole}
+    return StoredItem.from_item(attributes, attributes_size(attributes))
+
+
+def _projection_differs(codec: KeyCodec, old: Item | None, new: Item | None) -> bool:
+    if old is None or new is None:
+        return True
+    if codec.projection is None:
+        return old != new
+    return any(old.get(name) != new.get(name) for name in codec.projection)
