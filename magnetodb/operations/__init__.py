@@ -1,0 +1,62 @@
+"""Every operation that is served, and the one way to run them: shape, policy, then the operation's own `run`."""
+
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+from typing import Any, Final
+
+from magnetodb.context import RequestContext
+from magnetodb.errors import ResourceNotFoundException, UnknownOperationException, ValidationException
+from magnetodb.operations import (
+    create_table,
+    delete_table,
+    describe_endpoints,
+    describe_limits,
+    describe_table,
+    list_tables,
+    update_table,
+)
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.requests import REQUESTS
+from magnetodb.operations.shape_errors import explain, explain_types
+from magnetodb.operations.shapes import Check, Structure, compiled
+from magnetodb.operations.table_names import resolve_table_arn
+from magnetodb.policies import authorize
+
+OPERATIONS: Final[dict[str, ModuleType]] = {
+    "CreateTable": create_table,
+    "DeleteTable": delete_table,
+    "DescribeEndpoints": describe_endpoints,
+    "DescribeLimits": describe_limits,
+    "DescribeTable": describe_table,
+    "ListTables": list_tables,
+    "UpdateTable": update_table,
+}
+"""Each module has `async def run(cell, context, request) -> dict`; its request's shape is in `requests.py`."""
+
+Run = Callable[[Cell, RequestContext, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+_SERVED: Final[dict[str, tuple[Check, Run, Structure]]] = {
+    name: (compiled(REQUESTS[name]), module.run, REQUESTS[name]) for name, module in OPERATIONS.items()
+}
+
+
+async def run(cell: Cell, context: RequestContext, operation_name: str, request: dict[str, Any]) -> dict[str, Any]:
+    """The response of an operation, ready for orjson. `request` is parsed JSON and becomes the operation's own.
+
+    Raises ServiceError: UnknownOperationException, SerializationException, ValidationException, AccessDeniedException,
+    or what the operation raises.
+    """
+    served = _SERVED.get(operation_name)
+    if served is None:
+        raise UnknownOperationException()
+    fits, run_operation, shape = served
+    if not fits(request):
+        explain(shape, request)
+        resolve_table_arn(context, request)
+    authorize(context, operation_name)
+    try:
+        return await run_operation(cell, context, request)
+    except (ValidationException, ResourceNotFoundException):
+        # The fast walk leaves attribute values to the operation; a wrong JSON type in any of them comes first.
+        explain_types(shape, request)
+        raise

@@ -1,0 +1,29 @@
+"""The storage of a request: chosen once, at the door, and passed to the operation as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from magnetodb.storage.manager import StorageManager
+    from magnetodb.storage.tables import Tables
+
+
+class Settings(NamedTuple):
+    """What an operation may know of the configuration. `clock` gives seconds since the epoch."""
+
+    region: str
+    account_id: str
+    clock: Callable[[], float]
+
+
+class Cell:
+    """A storage with its manager of items, its tables and its settings."""
+
+    __slots__ = ("manager", "settings", "tables")
+
+    def __init__(self, manager: StorageManager, tables: Tables, settings: Settings) -> None:
+        self.manager = manager
+        self.tables = tables
+        self.settings = settings

@@ -1,0 +1,30 @@
+"""CreateTable: a table and its indexes, at once and empty."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from magnetodb.context import RequestContext
+from magnetodb.model.table import Table
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.table_definition import table_of
+from magnetodb.operations.table_description import table_description
+from magnetodb.operations.unsupported import refuse_unsupported
+
+
+async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    """Answers status CREATING, as AWS does; whoever reads the answer finds the table ACTIVE.
+
+    Raises ValidationException, LimitExceededException, ResourceInUseException for a name that is taken.
+    """
+    refuse_unsupported("CreateTable", request)
+    now = cell.settings.clock()
+    table = table_of(request, project=context.project, now=now, new_id=lambda: str(uuid4()))
+    await cell.tables.create(table)
+    return {"TableDescription": table_description(context, table, now)}
+
+
+def active(table: Table) -> Table:
+    """The same table with its indexes once they are ready."""
+    indexes = {name: replace(index, status="ACTIVE") for name, index in table.indexes.items()}
+    return replace(table, status="ACTIVE", indexes=indexes)

@@ -1,0 +1,221 @@
+"""The slow walks: they run only when the fast one said no, and find DynamoDB's words for what is wrong.
+
+First every JSON type, in the order of the document, as AWS parses it: the first wrong one is a SerializationException.
+Then every constraint, in the order of the shapes: all of them, at most ten, in one ValidationException.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from magnetodb.errors import SerializationException, ValidationException
+from magnetodb.model.json_types import (
+    STRUCTURE_UNEXPECTED,
+    check_attribute_value,
+    check_blob,
+    check_boolean,
+    check_string,
+    refuse_scalar,
+)
+from magnetodb.operations.shapes import (
+    INTEGER_MAX,
+    INTEGER_MIN,
+    LONG_MAX,
+    LONG_MIN,
+    TABLE_NAME_LENGTH_MAX,
+    TABLE_NAME_LENGTH_MIN,
+    TABLE_NAME_PATTERN,
+    Blob,
+    Boolean,
+    Integer,
+    List,
+    Long,
+    Map,
+    Shape,
+    String,
+    Structure,
+    TableName,
+)
+
+VIOLATIONS_MAX: Final = 10
+ARN_PREFIX: Final = "arn:"
+
+
+def explain(shape: Structure, request: Any) -> None:
+    """Raise what is wrong with a request: SerializationException, else ValidationException. Returns if nothing is."""
+    explain_types(shape, request)
+    violations = []
+    for violation in constraint_violations(shape, request, ""):
+        violations.append(violation)
+        if len(violations) == VIOLATIONS_MAX:
+            break
+    if violations:
+        raise ValidationException(counted(violations))
+    explain_table_name(shape, request)
+
+
+def counted(violations: list[str]) -> str:
+    """The one message of several violations."""
+    errors = "error" if len(violations) == 1 else "errors"
+    return f"{len(violations)} validation {errors} detected: {'; '.join(violations)}"
+
+
+def explain_table_name(shape: Structure, request: dict[str, Any]) -> None:
+    """Raise if TableName is neither a table's name nor something that may be an ARN."""
+    name = request.get("TableName")
+    if name is None or type(shape.members.get("TableName")) is not TableName or name.startswith(ARN_PREFIX):
+        return
+    if not re.fullmatch(TABLE_NAME_PATTERN, name):
+        raise ValidationException(
+            counted(
+                [violation(name, "tableName", f"Member must satisfy regular expression pattern: {TABLE_NAME_PATTERN}")]
+            )
+        )
+    if not TABLE_NAME_LENGTH_MIN <= len(name) <= TABLE_NAME_LENGTH_MAX:
+        raise ValidationException(
+            f"TableName must be at least {TABLE_NAME_LENGTH_MIN} characters long"
+            f" and at most {TABLE_NAME_LENGTH_MAX} characters long"
+        )
+
+
+# ---- JSON types
+
+
+def explain_types(shape: Shape, value: Any) -> None:
+    """Raise SerializationException for the first JSON value, in the order of the document, of another type than its
+    shape."""
+    if value is None:
+        return
+    match shape:
+        case String() | TableName():
+            check_string(value)
+        case Blob():
+            check_blob(value)
+        case Boolean():
+            check_boolean(value)
+        case Integer():
+            explain_number(value, "Integer", INTEGER_MIN, INTEGER_MAX)
+        case Long():
+            explain_number(value, "Long", LONG_MIN, LONG_MAX)
+        case List():
+            if type(value) is not list:
+                raise SerializationException(STRUCTURE_UNEXPECTED if type(value) is dict else "Unexpected field type")
+            for member in value:
+                explain_types(shape.member, member)
+        case Map():
+            explain_object(shape, value)
+            for member in value.values():
+                explain_types(shape.value, member)
+        case Structure(deferred=True):
+            check_attribute_value(value)
+        case Structure():
+            explain_object(shape, value)
+            for name, member in value.items():
+                if name in shape.members:
+                    explain_types(shape.members[name], member)
+
+
+def explain_object(shape: Map | Structure, value: Any) -> None:
+    """Raise if the value is no JSON object."""
+    if type(value) is dict:
+        return
+    if type(value) is list:
+        raise SerializationException(f"Unrecognized collection type {java_type(shape)}")
+    raise SerializationException("Unexpected field type" if type(shape) is Map else "Unexpected value type in payload")
+
+
+def explain_number(value: Any, type_name: str, type_min: int, type_max: int) -> None:
+    """Raise if the value is no whole number of its type."""
+    if type(value) is not int:
+        refuse_scalar(value, type_name)
+    if not type_min <= value <= type_max:
+        raise SerializationException(f"NUMBER_VALUE cannot be converted to {type_name}")
+
+
+def java_type(shape: Shape) -> str:
+    """The type that AWS's messages name where a list was found instead of it."""
+    match shape:
+        case Structure():
+            return f"class com.amazonaws.dynamodb.v20120810.{shape.name}"
+        case Map():
+            return f"java.util.Map<java.lang.String, {java_type(shape.value).removeprefix('class ')}>"
+        case _:
+            return f"class java.lang.{type(shape).__name__}"
+
+
+# ---- constraints
+
+
+def constraint_violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    """What of the value, whose JSON types are right, breaks a constraint; `path` is "" for the request itself."""
+    match shape:
+        case String() | TableName():
+            yield from string_violations(shape, value, path)
+        case Integer() | Long():
+            if shape.value_min is not None and value < shape.value_min:
+                yield violation(value, path, f"Member must have value greater than or equal to {shape.value_min}")
+            if shape.value_max is not None and value > shape.value_max:
+                yield violation(value, path, f"Member must have value less than or equal to {shape.value_max}")
+        case List():
+            yield from length_violations(shape, value, path)
+            for number, member in enumerate(value, 1):
+                yield from member_violations(shape.member, member, f"{path}.{number}.member", required=True)
+        case Map():
+            for name, member in value.items():
+                yield from member_violations(shape.value, member, f"{path}.{name}.member", required=True)
+        case Structure(deferred=False):
+            prefix = f"{path}." if path else ""
+            for name, member_shape in shape.members.items():
+                member_path = prefix + name[0].lower() + name[1:]
+                required = name in shape.required
+                yield from member_violations(member_shape, value.get(name), member_path, required=required)
+
+
+def member_violations(shape: Shape, value: Any, path: str, *, required: bool) -> Iterator[str]:
+    """The same of a value that may be absent."""
+    if value is not None:
+        yield from constraint_violations(shape, value, path)
+    elif required:
+        yield f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
+
+
+def string_violations(shape: String | TableName, value: str, path: str) -> Iterator[str]:
+    """Enum, pattern, lengths, in AWS's order."""
+    if type(shape) is String:
+        if shape.enum and value not in shape.enum:
+            yield violation(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        if shape.pattern is not None and not re.fullmatch(shape.pattern, value):
+            yield violation(value, path, f"Member must satisfy regular expression pattern: {shape.pattern}")
+    yield from length_violations(shape, value, path)
+
+
+def length_violations(shape: String | TableName | List, value: str | list[Any], path: str) -> Iterator[str]:
+    """Too short, too long."""
+    if shape.length_min is not None and len(value) < shape.length_min:
+        yield violation(value, path, f"Member must have length greater than or equal to {shape.length_min}", shape)
+    if shape.length_max is not None and len(value) > shape.length_max:
+        yield violation(value, path, f"Member must have length less than or equal to {shape.length_max}", shape)
+
+
+def violation(value: Any, path: str, constraint: str, shape: Shape | None = None) -> str:
+    """One sentence of the message."""
+    return f"Value '{rendered(shape, value)}' at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def rendered(shape: Shape | None, value: Any) -> str:
+    """A value as AWS prints it: strings bare, lists and maps as Java does, structures as Name(member=value, ...)."""
+    if value is None:
+        return "null"
+    match shape:
+        case List():
+            return f"[{', '.join(rendered(shape.member, member) for member in value)}]"
+        case Map():
+            return "{" + ", ".join(f"{name}={rendered(shape.value, member)}" for name, member in value.items()) + "}"
+        case Structure():
+            members = (
+                f"{name[0].lower()}{name[1:]}={rendered(member_shape, value.get(name))}"
+                for name, member_shape in shape.members.items()
+            )
+            return f"{shape.name}({', '.join(members)})"
+        case _:
+            return str(value).lower() if type(value) is bool else str(value)
