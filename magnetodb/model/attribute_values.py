@@ -63,7 +63,8 @@ def canonical_value(raw: Any, depth: int = 0) -> _Measured:
     Raises ValidationException, or SerializationException for wrong JSON types.
     """
     if type(raw) is dict and len(raw) == 1:
-        [(kind, payload)] = raw.items()
+        (kind,) = raw
+        payload = raw[kind]
         canonical = _CANONICAL.get(kind)
         if canonical is not None and payload is not None:
             return canonical(raw, payload, depth)
@@ -72,13 +73,13 @@ def canonical_value(raw: Any, depth: int = 0) -> _Measured:
 
 def value_size(value: AttributeValue) -> int:
     """Size in bytes of a canonical value by AWS's size rules."""
-    [(kind, payload)] = value.items()
-    return _SIZES[kind](payload)
+    (kind,) = value
+    return _SIZES[kind](value[kind])
 
 
 def type_of(value: AttributeValue) -> str:
     """The type of a canonical value: "S", "N", ..."""
-    [kind] = value
+    (kind,) = value
     return kind
 
 
@@ -86,7 +87,8 @@ def equal(left: AttributeValue, right: AttributeValue) -> bool:
     """Equality of canonical values: of the same type, sets without order, maps without order."""
     if left == right:
         return True
-    [(kind, mine)] = left.items()
+    (kind,) = left
+    mine = left[kind]
     theirs = right.get(kind)
     if theirs is None or kind not in _COMPOUND_TYPES or len(mine) != len(theirs):
         return False
@@ -102,8 +104,8 @@ def comparable(value: AttributeValue) -> Any:
 
     Python compares str by code points, which is the order of UTF-8 bytes.
     """
-    [(kind, payload)] = value.items()
-    return _COMPARABLE[kind](payload)
+    (kind,) = value
+    return _COMPARABLE[kind](value[kind])
 
 
 def number(text: str) -> Decimal:
@@ -135,8 +137,9 @@ def canonical_number(text: str) -> str:
 
 def number_size(text: str) -> int:
     """Size in bytes of a canonical number: a byte for two significant digits, one more, and one for a minus."""
-    significant = text.replace(".", "").strip("-0")
-    return (len(significant) + 1) // 2 + (2 if text[0] == "-" else 1)
+    significant = text.strip("-0.")
+    digits = len(significant) - 1 if "." in significant else len(significant)
+    return (digits + 3) // 2 + (text[0] == "-")
 
 
 def text_size(text: str) -> int:
@@ -197,7 +200,7 @@ def _canonical_irregular(raw: Any, depth: int) -> _Measured:
 def _refuse_type(raw: AttributeValue) -> NoReturn:
     """A payload has a wrong JSON type, or is a null in a set: say which."""
     check_attribute_value(raw)
-    [kind] = raw
+    (kind,) = raw
     raise ValidationException(INVALID + _NULL_MEMBER.get(kind, EMPTY_VALUE))
 
 
@@ -269,19 +272,20 @@ def _canonical_map(raw: AttributeValue, payload: Any, depth: int) -> _Measured:
 def canonical_attributes(raw: dict[str, Any], depth: int) -> tuple[dict[str, AttributeValue], int]:
     """The attributes of an item or of a map: canonical, and the size of their names and values.
 
-    This is the hot path of every write, so the two most frequent types are repeated here without a call.
+    This is the hot path of every write, so the most frequent types are repeated here without a call.
     """
-    size = 0
+    size = _names_size(raw)
     changes: dict[str, AttributeValue] | None = None
     for name, attribute in raw.items():
-        length = len(name) if name.isascii() else len(name.encode())
-        if not 0 < length <= ATTRIBUTE_NAME_BYTES_MAX:
-            check_attribute_name(name)
-        size += length
         if type(attribute) is dict and len(attribute) == 1:
-            [(kind, payload)] = attribute.items()
-            if kind == "S" and type(payload) is str:
-                size += len(payload) if payload.isascii() else len(payload.encode())
+            (kind,) = attribute
+            payload = attribute[kind]
+            if kind == "S":
+                if type(payload) is str:
+                    size += len(payload) if payload.isascii() else len(payload.encode())
+                    continue
+            elif kind == "BOOL" and type(payload) is bool:
+                size += 1
                 continue
             canonical = _CANONICAL.get(kind)
             if canonical is not None and payload is not None:
@@ -295,6 +299,15 @@ def canonical_attributes(raw: dict[str, Any], depth: int) -> tuple[dict[str, Att
             changes = changes or {}
             changes[name] = value
     return (raw if changes is None else raw | changes), size
+
+
+def _names_size(attributes: dict[str, Any]) -> int:
+    """Size of all names in UTF-8; raises ValidationException if one is not a valid attribute name."""
+    size = text_size("".join(attributes))
+    if "" in attributes or size > ATTRIBUTE_NAME_BYTES_MAX:
+        for name in attributes:
+            check_attribute_name(name)
+    return size
 
 
 def _canonical_string_set(raw: AttributeValue, payload: Any, depth: int) -> _Measured:
@@ -369,10 +382,10 @@ def _map_size(values: dict[str, AttributeValue]) -> int:
 
 def attributes_size(attributes: dict[str, AttributeValue]) -> int:
     """Size of the names and values of canonical attributes."""
-    size = 0
-    for name, value in attributes.items():
-        [(kind, payload)] = value.items()
-        size += _SIZES[kind](payload) + (len(name) if name.isascii() else len(name.encode()))
+    size = text_size("".join(attributes))
+    for value in attributes.values():
+        (kind,) = value
+        size += _SIZES[kind](value[kind])
     return size
 
 

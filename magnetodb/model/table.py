@@ -4,8 +4,10 @@ A table's items are the rows of row table `rows_id`; each index has a hidden row
 each table and index and never used again, so a late write to a dropped table cannot reach its successor.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
+
+import orjson
 
 AttributeType = Literal["S", "N", "B"]
 TableStatus = Literal["CREATING", "UPDATING", "DELETING", "ACTIVE"]
@@ -101,3 +103,38 @@ class Table:
     def with_index(self, index: Index) -> Self:
         """The same table with one index added or replaced."""
         return replace(self, indexes=self.indexes | {index.name: index})
+
+    def to_json(self) -> bytes:
+        """The table as it is stored; `version` is not part of it."""
+        members = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "version"}
+        return orjson.dumps({"format": STORED_FORMAT, **members})
+
+    @classmethod
+    def from_json(cls, stored: bytes, *, version: int = 0) -> Self:
+        """What `to_json` made, perhaps of an older or newer program: members missing take their defaults, members
+        unknown are ignored. `version`: of the row that it was read from."""
+        members = _known_members(cls, orjson.loads(stored))
+        members["key"] = _key_schema(members["key"])
+        members["indexes"] = {name: _index(index) for name, index in members["indexes"].items()}
+        return cls(**_with_throughput(members) | {"version": version})
+
+
+def _index(stored: dict[str, Any]) -> Index:
+    members = _known_members(Index, stored)
+    members["key"] = _key_schema(members["key"])
+    members["attributes"] = tuple(members.get("attributes", ()))
+    return Index(**_with_throughput(members))
+
+
+def _key_schema(stored: dict[str, Any]) -> KeySchema:
+    return KeySchema(tuple(stored["partition"]), tuple(stored.get("sort", ())))
+
+
+def _with_throughput(members: dict[str, Any]) -> dict[str, Any]:
+    if "throughput" in members:
+        members["throughput"] = Throughput(**_known_members(Throughput, members["throughput"]))
+    return members
+
+
+def _known_members(cls: type[Table | Index | Throughput], stored: dict[str, Any]) -> dict[str, Any]:
+    return {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
