@@ -1,0 +1,301 @@
+"""Updates of items, from update expressions: a pure function from the old item to the new one.
+
+Every right-hand side looks at the old item. What stays is shared between old and new; nothing is changed in place.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from decimal import Context
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+
+from magnetodb.errors import ValidationException
+from magnetodb.expressions.document_paths import Elements, Item, PathTree, path_tree, value_at
+from magnetodb.expressions.nodes import (
+    Action,
+    AddAction,
+    Arithmetic,
+    Call,
+    DeleteAction,
+    Operand,
+    Path,
+    RemoveAction,
+    SetAction,
+    UpdateTree,
+    Value,
+)
+from magnetodb.expressions.parser import parse_update as parse_tree
+from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.projections import Projection
+from magnetodb.model.attribute_values import AttributeValue, canonical_number, canonical_value, number
+
+Evaluation: TypeAlias = Callable[[Item], AttributeValue | None]
+"""From the old item to the new value at a path, or to None when nothing shall be there."""
+
+ADDABLE_TYPES: Final = frozenset(("N", "SS", "NS", "BS"))
+SET_TYPES: Final = frozenset(("SS", "NS", "BS"))
+
+TYPE_WORDS: Final = {
+    "S": "STRING",
+    "N": "NUMBER",
+    "B": "BINARY",
+    "BOOL": "BOOLEAN",
+    "NULL": "NULL",
+    "L": "LIST",
+    "M": "MAP",
+    "SS": "STRING_SET",
+    "NS": "NUMBER_SET",
+    "BS": "BINARY_SET",
+}
+"""The types as the messages about ADD and DELETE call them."""
+
+EXACT: Final = Context(prec=300)
+"""No digit of a sum of two numbers is lost, so that one of more than 38 digits can be refused."""
+
+NO_ATTRIBUTE: Final = "The provided expression refers to an attribute that does not exist in the item"
+INVALID_PATH: Final = "The document path provided in the update expression is invalid for update"
+WRONG_TYPE: Final = "An operand in the update expression has an incorrect data type"
+
+
+class Step(NamedTuple):
+    """One action: where, and what shall be there. `removes` is true of REMOVE."""
+
+    elements: Elements
+    evaluate: Evaluation
+    removes: bool
+
+
+class Update:
+    """An update whose placeholders are resolved."""
+
+    __slots__ = ("steps", "tree")
+
+    def __init__(self, steps: Sequence[Step], tree: PathTree) -> None:
+        self.steps = steps
+        self.tree = tree
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The top-level attributes that the update touches."""
+        return tuple(self.tree)
+
+    def refuse_keys(self, keys: Collection[str]) -> None:
+        """Raise ValidationException if a key attribute of the table is touched."""
+        for name in self.tree:
+            if name in keys:
+                raise ValidationException(
+                    f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                    "This attribute is part of the key"
+                )
+
+    def apply(self, item: Item) -> Item:
+        """The new item. `item` is the old one, or only the key attributes of an item that does not exist yet.
+
+        Raises ValidationException where the item has not what the update needs.
+        """
+        values = [step.evaluate(item) for step in self.steps]
+        return _updated_members(item, self.tree, values, 0)
+
+    def updated_old(self, old: Item) -> Item:
+        """The touched parts as they were: ReturnValues UPDATED_OLD."""
+        return Projection([step.elements for step in self.steps]).apply(old)
+
+    def updated_new(self, new: Item) -> Item:
+        """The touched parts as they are now: ReturnValues UPDATED_NEW. Removed paths have none."""
+        return Projection([step.elements for step in self.steps if not step.removes]).apply(new)
+
+
+def parse_update(text: str, placeholders: Placeholders, parameter: str = "UpdateExpression") -> Update:
+    """The update that `text` states."""
+    return bind_update(parse_tree(parameter, text), placeholders, parameter)
+
+
+def bind_update(tree: UpdateTree, placeholders: Placeholders, parameter: str) -> Update:
+    """The update with its placeholders resolved. Raises ValidationException for undefined placeholders, operands that
+    can be seen to be wrong without an item, and paths in each other's way."""
+    placeholders.use(parameter, tree.placeholders)
+    binder = UpdateBinder(placeholders, parameter)
+    steps = [binder.step(action) for action in tree.actions]
+    return Update(steps, path_tree(parameter, [step.elements for step in steps]))
+
+
+class UpdateBinder:
+    """Makes steps of actions, with one request's placeholders."""
+
+    __slots__ = ("parameter", "placeholders")
+
+    def __init__(self, placeholders: Placeholders, parameter: str) -> None:
+        self.placeholders = placeholders
+        self.parameter = parameter
+
+    def step(self, action: Action) -> Step:
+        """The step of an action."""
+        elements = self.placeholders.elements(action.path)
+        if isinstance(action, SetAction):
+            return Step(elements, self.evaluation(action.value), False)
+        if isinstance(action, RemoveAction):
+            return Step(elements, _nothing, True)
+        value = self.placeholders.values[action.value.placeholder]
+        if isinstance(action, AddAction):
+            self._check_action_type("ADD", value, ADDABLE_TYPES)
+            return Step(elements, lambda item: added(value_at(item, elements), value), False)
+        assert isinstance(action, DeleteAction)
+        self._check_action_type("DELETE", value, SET_TYPES)
+        return Step(elements, lambda item: deleted(value_at(item, elements), value), False)
+
+    def evaluation(self, operand: Operand) -> Evaluation:
+        """The function from the old item to the operand's value; recursion is bounded by the nesting of functions."""
+        if isinstance(operand, Value):
+            constant = self.placeholders.values[operand.placeholder]
+            return lambda item: constant
+        if isinstance(operand, Path):
+            elements = self.placeholders.elements(operand)
+            return lambda item: _existing(value_at(item, elements))
+        if isinstance(operand, Arithmetic):
+            return self._arithmetic(operand)
+        if operand.function == "list_append":
+            return self._list_append(operand)
+        return self._if_not_exists(operand)
+
+    def _arithmetic(self, operand: Arithmetic) -> Evaluation:
+        symbol = operand.operator
+        self._check_operand_types(symbol, (operand.left, operand.right), "N")
+        left = self.evaluation(operand.left)
+        right = self.evaluation(operand.right)
+        return lambda item: computed(symbol, left(item), right(item))
+
+    def _list_append(self, call: Call) -> Evaluation:
+        self._check_operand_types("list_append", call.arguments, "L")
+        left, right = map(self.evaluation, call.arguments)
+
+        def appended(item: Item) -> AttributeValue:
+            head = left(item)
+            tail = right(item)
+            if head is None or tail is None or "L" not in head or "L" not in tail:
+                raise ValidationException(WRONG_TYPE)
+            return {"L": head["L"] + tail["L"]}
+
+        return appended
+
+    def _if_not_exists(self, call: Call) -> Evaluation:
+        path, operand = call.arguments
+        assert isinstance(path, Path)
+        elements = self.placeholders.elements(path)
+        default = self.evaluation(operand)
+
+        def existing_or_default(item: Item) -> AttributeValue | None:
+            value = value_at(item, elements)
+            return default(item) if value is None else value
+
+        return existing_or_default
+
+    def _check_operand_types(self, function: str, operands: Sequence[Operand], kind: str) -> None:
+        for operand in operands:
+            if isinstance(operand, Value):
+                [given] = self.placeholders.values[operand.placeholder]
+                if given != kind:
+                    self._refuse(f"operator or function: {function}, operand type: {given}")
+
+    def _check_action_type(self, action: str, value: AttributeValue, types: Collection[str]) -> None:
+        [kind] = value
+        if kind not in types:
+            self._refuse(f"operator: {action}, operand type: {TYPE_WORDS[kind]}")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ValidationException(f"Invalid {self.parameter}: Incorrect operand type for operator or function; {what}")
+
+
+def computed(symbol: str, left: AttributeValue | None, right: AttributeValue | None) -> AttributeValue:
+    """left + right or left - right, exactly. Raises ValidationException for operands that are not numbers, and for
+    results out of range or of more than 38 digits."""
+    if left is None or right is None or "N" not in left or "N" not in right:
+        raise ValidationException(WRONG_TYPE)
+    combine = EXACT.add if symbol == "+" else EXACT.subtract
+    return {"N": canonical_number(str(combine(number(left["N"]), number(right["N"]))))}
+
+
+def added(old: AttributeValue | None, operand: AttributeValue) -> AttributeValue:
+    """What ADD makes of the value at its path: numbers are summed, sets united, and nothing becomes the operand."""
+    if old is None:
+        return operand
+    [(kind, payload)] = operand.items()
+    if kind not in old:
+        raise ValidationException(WRONG_TYPE)
+    if kind == "N":
+        return computed("+", old, operand)
+    return {kind: list(dict.fromkeys([*old[kind], *payload]))}
+
+
+def deleted(old: AttributeValue | None, operand: AttributeValue) -> AttributeValue | None:
+    """What DELETE leaves of the set at its path; None when nothing is left or was there."""
+    if old is None:
+        return None
+    [(kind, payload)] = operand.items()
+    if kind not in old:
+        raise ValidationException(WRONG_TYPE)
+    gone = set(payload)
+    left = [member for member in old[kind] if member not in gone]
+    return {kind: left} if left else None
+
+
+def _nothing(item: Item) -> None:
+    return None
+
+
+def _existing(value: AttributeValue | None) -> AttributeValue:
+    if value is None:
+        raise ValidationException(NO_ATTRIBUTE)
+    return value
+
+
+def _updated_members(members: Item, tree: PathTree, values: Sequence[AttributeValue | None], depth: int) -> Item:
+    """The attributes of an item or map with the values in place; recursion is bounded by the length of paths."""
+    updated = dict(members)
+    for name, below in tree.items():
+        if type(below) is not int:
+            updated[name] = _updated_part(members.get(name), below, values, depth + 1)
+            continue
+        value = values[below]
+        if value is None:
+            updated.pop(name, None)
+        else:
+            updated[name] = _placed(value, depth)
+    return updated
+
+
+def _updated_part(
+    value: AttributeValue | None, tree: PathTree, values: Sequence[AttributeValue | None], depth: int
+) -> AttributeValue:
+    kind = "M" if type(next(iter(tree))) is str else "L"
+    if value is None or kind not in value:
+        raise ValidationException(INVALID_PATH)
+    if kind == "M":
+        return {"M": _updated_members(value["M"], tree, values, depth)}
+    return {"L": _updated_elements(value["L"], tree, values, depth)}
+
+
+def _updated_elements(
+    elements: list[Any], tree: PathTree, values: Sequence[AttributeValue | None], depth: int
+) -> list[Any]:
+    """The list with the values in place. Indexes mean the old list; values beyond its end are appended in order."""
+    updated: list[Any] = list(elements)
+    for index in sorted(tree):
+        below = tree[index]
+        inside = index < len(elements)
+        if type(below) is not int:
+            part = _updated_part(elements[index] if inside else None, below, values, depth + 1)
+            updated[index] = part
+            continue
+        value = values[below]
+        if value is not None:
+            value = _placed(value, depth)
+        if inside:
+            updated[index] = value
+        elif value is not None:
+            updated.append(value)
+    return [value for value in updated if value is not None]
+
+
+def _placed(value: AttributeValue, depth: int) -> AttributeValue:
+    """The value, unless lists and maps would now nest too deeply."""
+    if depth and ("L" in value or "M" in value):
+        canonical_value(value, depth)
+    return value
