@@ -4,6 +4,7 @@
 Nobody below wsgi.py and commands/ sees this; they pass values.
 """
 
+import argparse
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -107,25 +108,39 @@ OPTIONS: Final[list[cfg.Opt]] = [
 
 
 def configure(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> cfg.ConfigOpts:
-    """The options' values. Files: --config-file, or else magnetodb.conf in ~/.magnetodb, ~ or /etc/magnetodb.
+    """The options' values. Files: --config-file, or MAGNETODB_CONFIG_FILE, or else magnetodb.conf in ~/.magnetodb, ~
+    or /etc/magnetodb.
 
     Raises ConfigurationError where a file or a value is wrong; a wrong flag ends the process with the usage.
     """
+    environment = os.environ if environment is None else environment
+    files, others = split_files(arguments)
+    if not files and ENVIRONMENT_PREFIX + "CONFIG_FILE" in environment:
+        files = ["--config-file", environment[ENVIRONMENT_PREFIX + "CONFIG_FILE"]]
     configuration = cfg.ConfigOpts()
     configuration.register_cli_opts(OPTIONS)
-    from_environment = flags(os.environ if environment is None else environment)
-    configuration([*from_environment, *arguments], project="magnetodb", version=magnetodb.__version__, use_env=False)
+    configuration(
+        [*files, *flags(environment), *others], project="magnetodb", version=magnetodb.__version__, use_env=False
+    )
     for option in OPTIONS:
         configuration[option.dest]  # Values of files are checked when they are read.
     return configuration
 
 
+def split_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The flags that name files, and all others. Of oslo.config's sources the later one wins, so files go first."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    names = ("--config-file", "--config-dir")
+    for name in names:
+        parser.add_argument(name, action="append", default=[])
+    known, others = parser.parse_known_args(list(arguments))
+    named = zip(names, (known.config_file, known.config_dir), strict=True)
+    return [f"{name}={value}" for name, values in named for value in values], others
+
+
 def flags(environment: Mapping[str, str]) -> list[str]:
     """The environment's options as flags, so that the command line's, which come later, win."""
     result = []
-    config_file = environment.get(ENVIRONMENT_PREFIX + "CONFIG_FILE")
-    if config_file:
-        result += ["--config-file", config_file]
     for option in OPTIONS:
         value = environment.get(variable(option))
         if value is None:
