@@ -26,7 +26,8 @@
 
     StorageError                                  what drivers raise; the manager or the door turns it into the above
     ├── StorageUnavailable  StorageFull  StorageBusy
-    └── RowTableNotFound                          the table was dropped
+    ├── RowTableNotFound                          the table was dropped
+    └── DataFileError                             the data file cannot be opened; a sentence for the operator
 
 Only `api/` knows status codes and `__type` prefixes.
 """
@@ -175,3 +176,7 @@ class StorageBusy(StorageError):
 
 class RowTableNotFound(StorageError):
     """The row table was dropped, or never made."""
+
+
+class DataFileError(StorageError):
+    """The data file cannot be opened: in use, not writable, another program's, too new. The message says which."""
