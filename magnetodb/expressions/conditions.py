@@ -52,12 +52,13 @@ class Condition:
         """Whether the condition is true of the item; None is an item that does not exist."""
         return self.predicate(EMPTY_ITEM if item is None else item)
 
-    def refuse_attributes(self, keys: Collection[str]) -> None:
-        """A filter must not look at the key attributes of what is read."""
+    def refuse_attributes(self, keys: Collection[str], parameter: str = "Filter Expression") -> None:
+        """Raise ValidationException if a filter looks at the key attributes of what is queried; `parameter` is
+        "QueryFilter" for a legacy one."""
         for name in self.attributes:
             if name in keys:
                 raise ValidationException(
-                    f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+                    f"{parameter} can only contain non-primary key attributes: Primary key attribute: {name}"
                 )
 
 

@@ -108,11 +108,12 @@ def parse_update(text: str, placeholders: Placeholders, parameter: str = "Update
     return bind_update(parse_tree(parameter, text), placeholders, parameter)
 
 
-def bind_update(tree: UpdateTree, placeholders: Placeholders, parameter: str) -> Update:
-    """The update with its placeholders resolved. Raises ValidationException for undefined placeholders, operands that
+def bind_update(tree: UpdateTree, placeholders: Placeholders, parameter: str, wrong_type: str = WRONG_TYPE) -> Update:
+    """The update with its placeholders resolved; `wrong_type` is what it says when the item has a value that cannot be
+    added to, subtracted from or appended to. Raises ValidationException for undefined placeholders, operands that
     can be seen to be wrong without an item, and paths in each other's way."""
     placeholders.use(parameter, tree.placeholders)
-    binder = UpdateBinder(placeholders, parameter)
+    binder = UpdateBinder(placeholders, parameter, wrong_type)
     steps = [binder.step(action) for action in tree.actions]
     return Update(steps, path_tree(parameter, [step.elements for step in steps]))
 
@@ -120,11 +121,12 @@ def bind_update(tree: UpdateTree, placeholders: Placeholders, parameter: str) ->
 class UpdateBinder:
     """Makes steps of actions, with one request's placeholders."""
 
-    __slots__ = ("parameter", "placeholders")
+    __slots__ = ("parameter", "placeholders", "wrong_type")
 
-    def __init__(self, placeholders: Placeholders, parameter: str) -> None:
+    def __init__(self, placeholders: Placeholders, parameter: str, wrong_type: str) -> None:
         self.placeholders = placeholders
         self.parameter = parameter
+        self.wrong_type = wrong_type
 
     def step(self, action: Action) -> Step:
         """The step of an action."""
@@ -134,12 +136,13 @@ class UpdateBinder:
         if isinstance(action, RemoveAction):
             return Step(elements, _nothing, True)
         value = self.placeholders.values[action.value.placeholder]
+        wrong_type = self.wrong_type
         if isinstance(action, AddAction):
             self._check_action_type("ADD", value, ADDABLE_TYPES)
-            return Step(elements, lambda item: added(value_at(item, elements), value), False)
+            return Step(elements, lambda item: added(value_at(item, elements), value, wrong_type), False)
         assert isinstance(action, DeleteAction)
         self._check_action_type("DELETE", value, SET_TYPES)
-        return Step(elements, lambda item: deleted(value_at(item, elements), value), False)
+        return Step(elements, lambda item: deleted(value_at(item, elements), value, wrong_type), False)
 
     def evaluation(self, operand: Operand) -> Evaluation:
         """The function from the old item to the operand's value; recursion is bounded by the nesting of functions."""
@@ -156,21 +159,22 @@ class UpdateBinder:
         return self._if_not_exists(operand)
 
     def _arithmetic(self, operand: Arithmetic) -> Evaluation:
-        symbol = operand.operator
+        symbol, wrong_type = operand.operator, self.wrong_type
         self._check_operand_types(symbol, (operand.left, operand.right), "N")
         left = self.evaluation(operand.left)
         right = self.evaluation(operand.right)
-        return lambda item: computed(symbol, left(item), right(item))
+        return lambda item: computed(symbol, left(item), right(item), wrong_type)
 
     def _list_append(self, call: Call) -> Evaluation:
         self._check_operand_types("list_append", call.arguments, "L")
         left, right = map(self.evaluation, call.arguments)
+        wrong_type = self.wrong_type
 
         def appended(item: Item) -> AttributeValue:
             head = left(item)
             tail = right(item)
             if head is None or tail is None or "L" not in head or "L" not in tail:
-                raise ValidationException(WRONG_TYPE)
+                raise ValidationException(wrong_type)
             return {"L": head["L"] + tail["L"]}
 
         return appended
@@ -203,34 +207,36 @@ class UpdateBinder:
         raise ValidationException(f"Invalid {self.parameter}: Incorrect operand type for operator or function; {what}")
 
 
-def computed(symbol: str, left: AttributeValue | None, right: AttributeValue | None) -> AttributeValue:
+def computed(
+    symbol: str, left: AttributeValue | None, right: AttributeValue | None, wrong_type: str = WRONG_TYPE
+) -> AttributeValue:
     """left + right or left - right, exactly. Raises ValidationException for operands that are not numbers, and for
     results out of range or of more than 38 digits."""
     if left is None or right is None or "N" not in left or "N" not in right:
-        raise ValidationException(WRONG_TYPE)
+        raise ValidationException(wrong_type)
     combine = EXACT.add if symbol == "+" else EXACT.subtract
     return {"N": canonical_number(str(combine(number(left["N"]), number(right["N"]))))}
 
 
-def added(old: AttributeValue | None, operand: AttributeValue) -> AttributeValue:
+def added(old: AttributeValue | None, operand: AttributeValue, wrong_type: str = WRONG_TYPE) -> AttributeValue:
     """What ADD makes of the value at its path: numbers are summed, sets united, and nothing becomes the operand."""
     if old is None:
         return operand
     [(kind, payload)] = operand.items()
     if kind not in old:
-        raise ValidationException(WRONG_TYPE)
+        raise ValidationException(wrong_type)
     if kind == "N":
-        return computed("+", old, operand)
+        return computed("+", old, operand, wrong_type)
     return {kind: list(dict.fromkeys([*old[kind], *payload]))}
 
 
-def deleted(old: AttributeValue | None, operand: AttributeValue) -> AttributeValue | None:
+def deleted(old: AttributeValue | None, operand: AttributeValue, wrong_type: str = WRONG_TYPE) -> AttributeValue | None:
     """What DELETE leaves of the set at its path; None when nothing is left or was there."""
     if old is None:
         return None
     [(kind, payload)] = operand.items()
     if kind not in old:
-        raise ValidationException(WRONG_TYPE)
+        raise ValidationException(wrong_type)
     gone = set(payload)
     left = [member for member in old[kind] if member not in gone]
     return {kind: left} if left else None
