@@ -4,8 +4,9 @@ from typing import Any, Final, Self
 
 import orjson
 
-from magnetodb.errors import StorageError
+from magnetodb.errors import StorageError, ValidationException
 from magnetodb.model.attribute_values import AttributeValue, attributes_size, canonical_attributes
+from magnetodb.model.json_types import check_attribute_map
 
 Item = dict[str, AttributeValue]
 
@@ -22,10 +23,15 @@ _SIZE_END: Final = 5
 def canonical_item(raw: dict[str, Any]) -> tuple[Item, int]:
     """The canonical item and its size in bytes; `raw` itself where nothing had to change.
 
-    Raises ValidationException or SerializationException. The caller checks the size against ITEM_BYTES_MAX, because
-    the words differ between operations.
+    Raises ValidationException, or SerializationException if any attribute has a wrong JSON type. The caller checks the
+    size against ITEM_BYTES_MAX, because the words differ between operations.
     """
-    return canonical_attributes(raw, 0)
+    try:
+        return canonical_attributes(raw, 0)
+    except ValidationException:
+        # A wrong JSON type further on goes before an invalid value.
+        check_attribute_map(raw)
+        raise
 
 
 def item_size(item: Item) -> int:

@@ -1,0 +1,83 @@
+from typing import Any
+
+from magnetodb.model.derived_rows import derived_rows
+from magnetodb.model.items import StoredItem, item_size
+from magnetodb.model.keys import TableKeys
+from magnetodb.model.rows import DerivedRow, RowKey
+from magnetodb.model.table import Index, KeySchema, ProjectionType, Table
+
+TYPES: dict[str, Any] = {"pk": "S", "g": "S"}
+
+
+def keys(projection: ProjectionType = "ALL", attributes: tuple[str, ...] = ()) -> TableKeys:
+    index = Index("by_g", "GSI", KeySchema(("g",)), projection, attributes, "index")
+    return TableKeys(Table("p", "t", "id", "rows", KeySchema(("pk",)), TYPES, {"by_g": index}, 0.0))
+
+
+def stored(**attributes: str) -> StoredItem:
+    item = {"pk": {"S": "a"}, **{name: {"S": text} for name, text in attributes.items()}}
+    return StoredItem.from_item(item, item_size(item))
+
+
+def row(index_key: bytes, value: bytes | None) -> DerivedRow:
+    return DerivedRow(RowKey("index", index_key, b"a"), value)
+
+
+def test_a_table_without_indexes_derives_nothing() -> None:
+    bare = TableKeys(Table("p", "t", "id", "rows", KeySchema(("pk",)), TYPES, {}, 0.0))
+
+    assert derived_rows(bare, None, stored(g="1")) == ()
+
+
+def test_a_new_item_has_an_index_row() -> None:
+    new = stored(g="1")
+
+    assert derived_rows(keys(), None, new) == (row(b"1", new.value),)
+
+
+def test_a_projection_of_all_shares_the_bytes_of_the_item() -> None:
+    new = stored(g="1")
+
+    assert derived_rows(keys(), None, new)[0].value is new.value
+
+
+def test_an_item_without_the_index_key_has_none() -> None:
+    assert derived_rows(keys(), None, stored(x="1")) == ()
+
+
+def test_a_deleted_item_deletes_its_index_row() -> None:
+    assert derived_rows(keys(), stored(g="1"), None) == (row(b"1", None),)
+
+
+def test_a_changed_index_key_moves_the_row() -> None:
+    new = stored(g="2")
+
+    assert derived_rows(keys(), stored(g="1"), new) == (row(b"1", None), row(b"2", new.value))
+
+
+def test_a_removed_index_key_deletes_the_row() -> None:
+    assert derived_rows(keys(), stored(g="1"), stored(x="1")) == (row(b"1", None),)
+
+
+def test_a_changed_attribute_is_put_in_place() -> None:
+    new = stored(g="1", x="2")
+
+    assert derived_rows(keys(), stored(g="1", x="1"), new) == (row(b"1", new.value),)
+
+
+def test_what_is_not_projected_changes_nothing() -> None:
+    old, new = stored(g="1", x="1", y="1"), stored(g="1", x="1", y="2")
+
+    assert derived_rows(keys("KEYS_ONLY"), old, new) == ()
+    assert derived_rows(keys("INCLUDE", ("x",)), old, new) == ()
+    assert derived_rows(keys("INCLUDE", ("y",)), old, new) != ()
+
+
+def test_the_same_item_changes_nothing() -> None:
+    assert derived_rows(keys(), stored(g="1", x="1"), stored(g="1", x="1")) == ()
+
+
+def test_a_row_holds_the_projected_attributes_only() -> None:
+    (derived,) = derived_rows(keys("INCLUDE", ("x", "absent")), None, stored(g="1", x="2", y="3"))
+
+    assert derived.value == stored(g="1", x="2").value
