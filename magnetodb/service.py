@@ -1,0 +1,124 @@
+"""From the options to a running core: the data file, the cell, the door. Both fronts start here."""
+
+import asyncio
+import ipaddress
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from magnetodb.api import auth
+from magnetodb.api.dynamodb import Authenticate, Door
+from magnetodb.api.http_messages import Request, Response
+from magnetodb.api.signature import AccessKey
+from magnetodb.errors import DataFileError
+from magnetodb.operations.cell import Cell, Settings
+from magnetodb.policies import ROLES
+from magnetodb.storage.manager import StorageManager
+from magnetodb.storage.sqlite import SqliteDriver
+from magnetodb.storage.tables import Tables
+
+if TYPE_CHECKING:
+    from oslo_config.cfg import ConfigOpts
+
+CELL_NAME: Final = "default"
+START_SECONDS_MAX: Final = 60.0
+
+
+class StartError(Exception):
+    """The service cannot start as it is configured; the message tells an operator why."""
+
+
+class Service(NamedTuple):
+    """A running core. It belongs to the event loop in which it was opened."""
+
+    door: Door
+    cell: Cell
+    data_file: Path
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_service(configuration: "ConfigOpts") -> Service:
+    """Open the data file and the door. Raises StartError."""
+    authenticate = authentication(configuration)
+    try:
+        driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
+    except DataFileError as error:
+        raise StartError(str(error)) from None
+    await driver.recover()
+    tables = Tables(driver, time.time)
+    manager = StorageManager(driver, tables, time.time)
+    settings = Settings(configuration.region, configuration.account_id, time.time)
+    cell = Cell(manager, tables, settings)
+    return Service(Door({CELL_NAME: cell}, authenticate), cell, driver.path, driver.close)
+
+
+class LoopThread:
+    """An event loop in a thread of its own, for fronts whose requests come in threads."""
+
+    def __init__(self, *, answer_seconds: float) -> None:
+        self._answer_seconds = answer_seconds
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="core", daemon=True)
+        self._thread.start()
+        self._door: Door | None = None
+
+    def open(self, configuration: "ConfigOpts") -> Service:
+        """Open the service in the thread. Raises StartError."""
+        service = self._submit(open_service(configuration)).result(START_SECONDS_MAX)
+        self._door = service.door
+        return service
+
+    def answer(self, request: Request) -> Response:
+        """What the door answers. Raises TimeoutError where that takes too long; the operation still runs to its end."""
+        assert self._door is not None
+        return self._submit(self._door.answer(request)).result(self._answer_seconds)
+
+    def stop(self, service: Service) -> None:
+        """Close the service and end the thread."""
+        self._submit(service.close()).result(START_SECONDS_MAX)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _submit(self, coroutine: Any) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+def check_exposure(host: str, configuration: "ConfigOpts") -> None:
+    """Raise StartError where strangers would get everything: no authentication, and not only this machine asks."""
+    if configuration.auth == "none" and not configuration.allow_anonymous_remote and not is_loopback(host):
+        raise StartError(
+            f"refused to listen on {host} with auth = none: whoever reaches it could read and delete everything. "
+            "Use --auth sigv4 with access keys, or say --allow-anonymous-remote."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def authentication(configuration: "ConfigOpts") -> Authenticate:
+    """The strategy that the options choose. Raises StartError."""
+    place = {"region": configuration.region, "account_id": configuration.account_id}
+    if configuration.auth == "none":
+        return auth.anonymous(**place)
+    access_keys = [parsed_access_key(text) for text in configuration.access_keys]
+    if not access_keys:
+        raise StartError("auth = sigv4 needs access_keys = KEY_ID:SECRET:PROJECT:ROLE, ... in a configuration file.")
+    return auth.signed(access_keys, **place)
+
+
+def parsed_access_key(text: str) -> AccessKey:
+    """KEY_ID:SECRET:PROJECT:ROLE[:SESSION_TOKEN]. Raises StartError, whose message has no secret."""
+    parts = text.split(":", 4)
+    if len(parts) < 4 or not all(parts):
+        raise StartError(f"access_keys: '{parts[0]}:...' is not KEY_ID:SECRET:PROJECT:ROLE.")
+    if parts[3] not in ROLES:
+        raise StartError(f"access_keys: the role of '{parts[0]}' must be one of {', '.join(sorted(ROLES))}.")
+    return AccessKey(*parts)

@@ -1,0 +1,315 @@
+"""Black box: real servers on free ports, both fronts, asked by boto3 and by bare sockets.
+
+`pytest tests/dynamodb --url http://host:port` asks another endpoint instead.
+"""
+
+import http.client
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ROOT = Path(__file__).parents[2]
+FRONTS = ("magnetodb-api", "gunicorn")
+REGION = "us-east-1"
+START_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 30
+
+ACCESS_KEYS = {
+    "member": ("AKMEMBER", "member-secret/+="),
+    "reader": ("AKREADER", "reader-secret"),
+    "stranger": ("AKSTRANGER", "stranger-secret"),
+}
+ACCESS_KEYS_OPTION = (
+    "AKMEMBER:member-secret/+=:orders:member,AKREADER:reader-secret:orders:reader,"
+    "AKSTRANGER:stranger-secret:elsewhere:member,AKSESSION:session-secret:orders:member:session-token"
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--url", help="the endpoint to ask; default: servers that the tests start")
+
+
+class RunningServer:
+    """A server process; its address is what it said at its start."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.output = []
+        self._listens = threading.Event()
+        self.url = None
+        threading.Thread(target=self._read, daemon=True).start()
+        if not self._listens.wait(START_SECONDS_MAX) or self.url is None:
+            self.stop()
+            raise RuntimeError("the server did not start:\n" + "".join(self.output))
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.output.append(line)
+            listens = re.search(r"[Ll]isten(?:s on|ing at:) (http://\S+)", line)
+            if listens and self.url is None:
+                self.url = listens[1]
+                self._listens.set()
+        self._listens.set()
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS_MAX)
+
+
+def start_server(front, data_dir, **options):
+    """A server of a front; `options` as in magnetodb.conf."""
+    options = {"bind_port": "0", "data_dir": str(data_dir), "region": REGION, **options}
+    environment = {f"MAGNETODB_{name.upper()}": str(value) for name, value in options.items()}
+    if front == "gunicorn":
+        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "etc" / "magnetodb" / "gunicorn.conf.py")]
+    else:
+        command = [sys.executable, "-m", "magnetodb.commands.api"]
+    return RunningServer(command, environment)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory):
+    """servers(front, **options) -> RunningServer; the same one for the same arguments, until the session ends."""
+    running = {}
+
+    def server(front, **options):
+        key = (front, tuple(sorted(options.items())))
+        if key not in running:
+            running[key] = start_server(front, tmp_path_factory.mktemp(front), **options)
+        return running[key]
+
+    yield server
+    for server in running.values():
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_server(tmp_path_factory):
+    """new_server(front, data_dir=None, **options) -> RunningServer that no other test uses."""
+    running = []
+
+    def server(front, data_dir=None, **options):
+        running.append(start_server(front, data_dir or tmp_path_factory.mktemp(front), **options))
+        return running[-1]
+
+    yield server
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=FRONTS)
+def front(request):
+    """Each test runs once for each front; against --url only once."""
+    if request.config.getoption("--url") and request.param != FRONTS[0]:
+        pytest.skip("one endpoint, one run")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def endpoint(request, front, servers):
+    """The URL to ask."""
+    return request.config.getoption("--url") or servers(front).url
+
+
+@pytest.fixture(scope="session")
+def ours(request):
+    """For tests that need a server which they started themselves."""
+    if request.config.getoption("--url"):
+        pytest.skip("only for servers that the tests start")
+
+
+@pytest.fixture(scope="session")
+def signed_endpoint(ours, front, servers):
+    """The URL of a server that verifies signatures."""
+    return servers(front, auth="sigv4", access_keys=ACCESS_KEYS_OPTION).url
+
+
+def boto3_client(url, *, key_id="any", secret="any", region=REGION, token=None, **config):
+    """A DynamoDB client that does not retry."""
+    return boto3.session.Session().client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=region,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32, **config),
+    )
+
+
+@pytest.fixture(scope="session")
+def client(endpoint):
+    """boto3's client of the endpoint."""
+    return boto3_client(endpoint)
+
+
+@pytest.fixture(scope="session")
+def signing_client(signed_endpoint):
+    """signing_client(who or key_id=.., secret=..) -> boto3's client of the server that verifies signatures."""
+
+    def make(who=None, **arguments):
+        if who:
+            arguments["key_id"], arguments["secret"] = ACCESS_KEYS[who]
+        return boto3_client(signed_endpoint, **arguments)
+
+    return make
+
+
+@pytest.fixture
+def create_table(client):
+    """create_table(**CreateTable members) -> name of a new table, ACTIVE; it is deleted after the test.
+
+    Without members: partition key `pk` (S), sort key `sk` (S), billed per request.
+    """
+    names = []
+
+    def create(**members):
+        request = {
+            "TableName": f"t-{uuid.uuid4().hex}",
+            "AttributeDefinitions": [
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+            **members,
+        }
+        client.create_table(**request)
+        names.append(request["TableName"])
+        client.get_waiter("table_exists").wait(
+            TableName=request["TableName"], WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
+        )
+        return request["TableName"]
+
+    yield create
+    for name in names:
+        client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def make_table(create_table):
+    """make_table("pk:S", "sk:N", lsi={name: index}, gsi={name: index}) -> name of a new table with these keys.
+
+    An index is {"key": (partition, sort)} or {"hash": (..), "range": (..)}, with "projection" (ALL) and "attributes".
+    """
+
+    def make(*key, lsi=None, gsi=None, **members):
+        types = {}
+
+        def key_schema(partition, sort):
+            elements = [*((text, "HASH") for text in partition), *((text, "RANGE") for text in sort)]
+            types.update(text.split(":") for text, _ in elements)
+            return [{"AttributeName": text.split(":")[0], "KeyType": role} for text, role in elements]
+
+        def index(name, key=(), projection="ALL", attributes=None, **parts):
+            schema = key_schema(parts.get("hash", key[:1]), parts.get("range", key[1:]))
+            given = {"NonKeyAttributes": attributes} if attributes else {}
+            return {"IndexName": name, "KeySchema": schema, "Projection": {"ProjectionType": projection, **given}}
+
+        request = {"KeySchema": key_schema(key[:1], key[1:])}
+        for member, indexes in (("LocalSecondaryIndexes", lsi), ("GlobalSecondaryIndexes", gsi)):
+            if indexes:
+                request[member] = [index(name, **parts) for name, parts in indexes.items()]
+        definitions = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
+        return create_table(AttributeDefinitions=definitions, **request, **members)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def refusal():
+    """refusal(call, ...) -> (code, message) of the error that the call must raise."""
+
+    def refused(call, *arguments, **members):
+        with pytest.raises(ClientError) as caught:
+            call(*arguments, **members)
+        error = caught.value.response["Error"]
+        return error["Code"], error["Message"]
+
+    return refused
+
+
+class Wire:
+    """Bare bytes to and from an endpoint."""
+
+    def __init__(self, url):
+        self.url = url
+        parts = urlsplit(url)
+        self.address = (parts.hostname, parts.port)
+
+    def connect(self, timeout=20):
+        return socket.create_connection(self.address, timeout)
+
+    def exchange(self, data):
+        """Send, and read one response: (status, headers by lower-case name, body)."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return self.read(connection)
+
+    @staticmethod
+    def read(connection, method="POST"):
+        """One response. Reads no byte of the next one only if the server sends none."""
+        response = http.client.HTTPResponse(connection, method=method)
+        response.begin()
+        body = response.read()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+
+    @staticmethod
+    def read_until_closed(connection):
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+        return b"".join(parts)
+
+    @staticmethod
+    def request(operation="ListTables", body=b"{}", **headers):
+        """A request of the protocol, unsigned. Headers: names with underscores; None leaves one out."""
+        fields = {
+            "Host": "localhost",
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+            "Content-Length": str(len(body)),
+        }
+        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
+        return f"POST / HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1") + body
+
+
+@pytest.fixture(scope="session")
+def wire_of():
+    """wire_of(server) -> Wire."""
+    return lambda server: Wire(server.url)
+
+
+@pytest.fixture(scope="session")
+def wire(endpoint):
+    """Bare bytes to the endpoint."""
+    return Wire(endpoint)
+
+
+@pytest.fixture(scope="session")
+def wires(ours, servers):
+    """Bare bytes to every front, to compare them: {front: Wire}."""
+    return {front: Wire(servers(front).url) for front in FRONTS}
