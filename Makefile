@@ -1,0 +1,41 @@
+# The same commands everywhere: serve, test, lint, bench. The first one that runs makes .venv.
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
+TEST_PROCESSES ?= 2
+
+.PHONY: help serve test lint bench clean
+
+help:
+	@echo 'make serve   a server on http://127.0.0.1:8480, its data in ./data; ARGS="--bind-port 9000" passes flags'
+	@echo 'make test    every test; ARGS="-k query" passes flags to pytest'
+	@echo 'make lint    ruff, mypy and the direction of imports'
+	@echo 'make bench   requests per second (needs wrk); ARGS="--seconds 5" passes flags'
+	@echo 'make clean   remove $(VENV) and what the tools left'
+
+serve: $(INSTALLED)
+	@exec $(VENV)/bin/magnetodb-api $(ARGS)
+
+test: $(INSTALLED)
+	$(VENV)/bin/pytest -n $(TEST_PROCESSES) $(ARGS)
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(INSTALLED)
+	$(VENV)/bin/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n '$(PYTHON)' || { echo 'MagnetoDB needs Python 3.11 or newer, and none was found.' \
+		'Install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
