@@ -75,6 +75,9 @@ def decode_base64(text: object) -> bytes:
     except (ValueError, TypeError):
         _refuse_base64(text)
     assert type(text) is str
+    if len(text) % 4:
+        # Python's strict mode overlooks a pad behind a whole group.
+        _refuse_base64(text)
     if text[-1:] == "=":
         if text[-2] == "=":
             if text[-3] not in _BASE64_LAST_BEFORE_TWO_PADS:

@@ -17,10 +17,12 @@ class RowKey(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row as it was read. `version` grows with every change of the row and is what compare-and-set compares.
+    """A row as it was read. `version` grows with every change of the row and is what compare-and-set compares. `value`
+    is never empty.
 
     `pending` says that the row is a write that this process has queued and the storage has not acknowledged yet; only
     `get(..., for_write=True)` returns such rows, and nothing may be answered from one before a commit that expects it.
+    A pending row with the value b"" is a deletion: a change that expects it expects that nothing is there.
     `state` belongs to the driver.
     """
 

@@ -67,6 +67,7 @@ def test_the_first_wrong_type_in_document_order_is_named() -> None:
     [
         ("a", "Base64 encoded length is expected a multiple of 4 bytes but found: 1"),
         ("23456", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
+        ("0000=", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
         ("AA$=", "Invalid Base64 character: '$'"),
         ("AA\nA", "Invalid Base64 character: '\n'"),
         ("AA-_", "Invalid Base64 character: '-'"),
@@ -76,6 +77,7 @@ def test_the_first_wrong_type_in_document_order_is_named() -> None:
         ("AB==", LAST_CHARACTER),
         ("A===", LAST_CHARACTER),
         ("====", LAST_CHARACTER),
+        ("AAAA====", LAST_CHARACTER),
         ("AA==AAAA", LAST_CHARACTER),
     ],
 )
