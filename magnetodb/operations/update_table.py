@@ -143,7 +143,7 @@ def with_billing_mode(
     if billing_mode == table.billing_mode:
         if request is None:
             return table
-        return replace(table, throughput=changed_throughput(table.throughput, request, f"table: {table.name}", now))
+        return replace(table, throughput=changed_throughput(table.throughput, request, "table", now))
     if billing_mode == "PAY_PER_REQUEST":
         table = replace(table, billing_mode=billing_mode, pay_per_request_since=now, throughput=Throughput())
         for index in table.global_indexes:
@@ -161,11 +161,11 @@ def changed_throughput(throughput: Throughput, request: Request, resource: str, 
     wanted = throughput_of(request)
     if (wanted.read, wanted.write) == (throughput.read, throughput.write):
         raise ValidationException(
-            f"The provisioned throughput for the {resource.partition(':')[0]} will not change."
+            f"The provisioned throughput for the {resource} will not change."
             " The requested value equals the current value."
-            f" Current ReadCapacityUnits provisioned for the {resource.partition(':')[0]}: {throughput.read}."
+            f" Current ReadCapacityUnits provisioned for the {resource}: {throughput.read}."
             f" Requested ReadCapacityUnits: {wanted.read}."
-            f" Current WriteCapacityUnits provisioned for the {resource.partition(':')[0]}: {throughput.write}."
+            f" Current WriteCapacityUnits provisioned for the {resource}: {throughput.write}."
             f" Requested WriteCapacityUnits: {wanted.write}."
             " Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
         )
@@ -240,7 +240,7 @@ def updated_index(table: Table, index: Index, request: Request, now: float) -> I
                 f"ProvisionedThroughput should not be specified for index: {index.name}"
                 " when BillingMode is PAY_PER_REQUEST"
             )
-        index = replace(index, throughput=changed_throughput(index.throughput, throughput, f"index: {index.name}", now))
+        index = replace(index, throughput=changed_throughput(index.throughput, throughput, f"index {index.name}", now))
     on_demand = on_demand_of(request, table.billing_mode)
     if on_demand is not None:
         index = replace(index, on_demand=(index.on_demand or {}) | on_demand)
