@@ -1,0 +1,290 @@
+"""Items out of rows: reads in pages, and writes that are decided from the item as it is.
+
+A write is a pure function from the old item to the new one. It is called again when another write came first; only the
+manager retries.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Final, NamedTuple, Self
+
+from magnetodb.errors import ServiceError, StorageError, ThrottlingException
+from magnetodb.model.derived_rows import derived_rows
+from magnetodb.model.items import StoredItem
+from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Page, Row, RowKey, SortRange, TokenRange
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.service_errors import service_error
+from magnetodb.storage.tables import TableInfo
+
+WRITE_ATTEMPTS_MAX: Final = 16
+"""A write that lost so many races is given up."""
+
+RETRY_SECONDS_MAX: Final = 0.1
+"""The pause before the second attempt is up to 1 ms, and doubles up to this."""
+
+PAGE_ROWS_FIRST: Final = 64
+PAGE_ROWS_MAX: Final = 512
+"""A page starts with few rows and doubles."""
+
+HOLD_SECONDS_MAX: Final = 0.002
+"""After so long without a pause, pages let others have the loop."""
+
+Replace = Callable[[StoredItem | None], StoredItem | None]
+"""From the item as it is (None: no item) to the item as it shall be. Pure; may be called again. Raises ServiceErrors.
+Returning the same object means no change."""
+
+
+class ItemWrite(NamedTuple):
+    """One item of a write."""
+
+    info: TableInfo
+    key: RowKey
+    replace: Replace
+
+
+class Written(NamedTuple):
+    """What a write found and what it left behind. The same object: it changed nothing."""
+
+    old: StoredItem | None
+    new: StoredItem | None
+
+
+class WritesRefused(Exception):
+    """Nothing of a batch was written because functions raised; `reasons` has an error or None for each write."""
+
+    def __init__(self, reasons: tuple[ServiceError | None, ...]) -> None:
+        super().__init__(reasons)
+        self.reasons = reasons
+
+
+class ReadItem(NamedTuple):
+    """An item of a query or scan, and its row in the table or index that was read."""
+
+    key: RowKey
+    item: StoredItem
+
+
+class StorageManager:
+    """Reads and writes items. Raises ServiceErrors only."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+
+    async def get_item(self, key: RowKey, *, consistent: bool = False) -> StoredItem | None:
+        """The item in a row, None where there is none."""
+        try:
+            (row,) = await self._driver.get((key,), consistent=consistent)
+        except StorageError as error:
+            raise service_error(error) from error
+        return None if row is None else StoredItem(row.value)
+
+    async def get_items(self, keys: Sequence[RowKey], *, consistent: bool = False) -> list[StoredItem | None]:
+        """The items in the order of `keys`."""
+        try:
+            rows = await self._driver.get(keys, consistent=consistent)
+        except StorageError as error:
+            raise service_error(error) from error
+        return [None if row is None else StoredItem(row.value) for row in rows]
+
+    def query(
+        self,
+        rows_id: str,
+        partition: bytes,
+        sorts: SortRange,
+        *,
+        after: bytes | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+        consistent: bool = False,
+    ) -> "ItemPages":
+        """Items of one partition of a table or index in the order of their sort keys (`reverse`: from the end), behind
+        the sort key `after`, which needs not exist; at most `limit`."""
+        driver = self._driver
+        position = sorts if after is None else _behind(sorts, after, reverse)
+
+        async def next_page(rows: int) -> Page:
+            nonlocal position
+            page = await driver.query(rows_id, partition, position, limit=rows, reverse=reverse, consistent=consistent)
+            if page.rows:
+                position = _behind(position, page.rows[-1].key.sort, reverse)
+            return page
+
+        return ItemPages(next_page, limit)
+
+    def scan(
+        self,
+        rows_id: str,
+        tokens: TokenRange = TokenRange(),  # noqa: B008 - Immutable.
+        *,
+        after: RowKey | None = None,
+        limit: int | None = None,
+    ) -> "ItemPages":
+        """Items of a table or index whose partitions lie in a token range, in an order that is always the same, behind
+        the row `after`, which needs not exist; at most `limit`."""
+        driver, position = self._driver, after
+
+        async def next_page(rows: int) -> Page:
+            nonlocal position
+            page = await driver.scan(rows_id, tokens, limit=rows, after=position)
+            if page.rows:
+                position = page.rows[-1].key
+            return page
+
+        return ItemPages(next_page, limit)
+
+    async def write_item(self, info: TableInfo, key: RowKey, replace: Replace) -> Written:
+        """Replace one item, and its index rows with it.
+
+        Raises what `replace` raises, ThrottlingException after too many lost races.
+        """
+        for attempt in range(WRITE_ATTEMPTS_MAX):
+            try:
+                (row,) = await self._driver.get((key,), for_write=True)
+                old = StoredItem(row.value) if row is not None and row.value else None
+                try:
+                    new = replace(old)
+                except ServiceError:
+                    if row is None or not row.pending or await self._still(row):
+                        raise
+                    continue
+                if new is old:
+                    if row is None or not row.pending or await self._still(row):
+                        return Written(old, new)
+                    continue
+                (outcome,) = await self._driver.commit(((_change(info, key, row, old, new),),))
+            except StorageError as error:
+                raise service_error(error) from error
+            if type(outcome) is Committed:
+                return Written(old, new)
+            await _pause(attempt)
+        raise _too_many_races()
+
+    async def write_items(self, writes: Sequence[ItemWrite]) -> list[Written]:
+        """Replace several items, all or nothing. Items that do not change are compared nevertheless: the batch is
+        written only if they still are what the decision was made from.
+
+        Raises WritesRefused if a function raised, ThrottlingException after too many lost races.
+        """
+        (outcome,) = await self.write_batches((writes,))
+        if isinstance(outcome, WritesRefused):
+            raise outcome
+        return outcome
+
+    async def write_batches(self, batches: Sequence[Sequence[ItemWrite]]) -> "list[list[Written] | WritesRefused]":
+        """Batches of writes, each all or nothing by itself, committed side by side: one of many writes is a
+        transaction, many of one write each are a batch write. At most one write per item.
+
+        Raises ThrottlingException if some batch lost too many races; the others may be written.
+        """
+        outcomes: list[list[Written] | WritesRefused | None] = [None] * len(batches)
+        left = range(len(batches))
+        for attempt in range(WRITE_ATTEMPTS_MAX):
+            try:
+                decisions = [await self._decide(batches[each]) for each in left]
+                committed = await self._driver.commit([decision.batch for decision in decisions])
+            except StorageError as error:
+                raise service_error(error) from error
+            for each, decision, outcome in zip(left, decisions, committed, strict=True):
+                if type(outcome) is Committed:
+                    outcomes[each] = decision.outcome
+            left = [each for each in left if outcomes[each] is None]  # type: ignore[assignment]
+            if not left:
+                return outcomes  # type: ignore[return-value]
+            await _pause(attempt)
+        raise _too_many_races()
+
+    async def _decide(self, writes: Sequence[ItemWrite]) -> "_Decision":
+        """What a batch of writes comes to, as things are."""
+        rows = await self._driver.get([write.key for write in writes], for_write=True)
+        written: list[Written] = []
+        reasons: list[ServiceError | None] = []
+        changes: list[Change] = []
+        for write, row in zip(writes, rows, strict=True):
+            old = new = StoredItem(row.value) if row is not None and row.value else None
+            reason = None
+            try:
+                new = write.replace(old)
+            except ServiceError as error:
+                reason = error
+            reasons.append(reason)
+            written.append(Written(old, new))
+            changes.append(_change(write.info, write.key, row, old, new))
+        if any(reasons):
+            # A refusal, too, must not be decided from what is not durable yet.
+            checks = [Change(row.key, row, CHECK) for row in rows if row is not None and row.pending]
+            return _Decision(tuple(checks), WritesRefused(tuple(reasons)))
+        return _Decision(tuple(changes), written)
+
+    async def _still(self, row: Row) -> bool:
+        """Wait until a pending row is durable; False if it never was or has changed."""
+        (outcome,) = await self._driver.commit(((Change(row.key, row, CHECK),),))
+        return type(outcome) is Committed
+
+
+class _Decision(NamedTuple):
+    """What to commit, and what the outcome is if it is committed."""
+
+    batch: Batch
+    outcome: list[Written] | WritesRefused
+
+
+class ItemPages:
+    """Pages of a query or scan: `async for page in pages`. Each is a list of items, none is empty; whoever has enough
+    stops asking."""
+
+    __slots__ = ("_began", "_left", "_more", "_next_page", "_rows")
+
+    def __init__(self, next_page: "Callable[[int], Awaitable[Page]]", limit: int | None) -> None:
+        self._next_page = next_page
+        self._left = limit
+        self._rows = PAGE_ROWS_FIRST
+        self._more = limit is None or limit > 0
+        self._began = monotonic()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[ReadItem]:
+        if not self._more:
+            raise StopAsyncIteration
+        if monotonic() - self._began > HOLD_SECONDS_MAX:
+            await asyncio.sleep(0)
+            self._began = monotonic()
+        rows = self._rows if self._left is None else min(self._rows, self._left)
+        try:
+            page = await self._next_page(rows)
+        except StorageError as error:
+            raise service_error(error) from error
+        self._rows = min(self._rows * 2, PAGE_ROWS_MAX)
+        self._more = page.more
+        if self._left is not None:
+            self._left -= len(page.rows)
+            self._more = self._more and self._left > 0
+        if not page.rows:
+            raise StopAsyncIteration
+        return [ReadItem(row.key, StoredItem(row.value)) for row in page.rows]
+
+
+def _change(info: TableInfo, key: RowKey, row: Row | None, old: StoredItem | None, new: StoredItem | None) -> Change:
+    expected = ABSENT if row is None else row
+    if new is old:
+        return Change(key, expected, CHECK)
+    return Change(key, expected, None if new is None else new.value, derived_rows(info.keys, old, new))
+
+
+def _behind(sorts: SortRange, after: bytes, reverse: bool) -> SortRange:
+    """What is left of a range behind a sort key, in the order of the query."""
+    start, end = sorts
+    if reverse:
+        return SortRange(start, after if end is None or after < end else end)
+    return SortRange(max(start, after + b"\x00"), end)
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(random.random() * min(0.001 * 2**attempt, RETRY_SECONDS_MAX))
+
+
+def _too_many_races() -> ThrottlingException:
+    return ThrottlingException("Rate of requests exceeds the allowed throughput. Too many writes of the same item.")

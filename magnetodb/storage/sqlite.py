@@ -1,0 +1,275 @@
+"""Rows in one SQLite file: the embedded driver.
+
+One SQL table holds the rows of all row tables, so that creating and dropping tables changes no schema. Reads run on a
+connection of their own, in the event loop's thread, and never suspend; they see what is durable. Writes go through
+`group_commit`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import time_ns
+from typing import Any
+from zlib import crc32
+
+from magnetodb.errors import RowTableNotFound, StorageError
+from magnetodb.model.rows import (
+    CHECK,
+    Batch,
+    Committed,
+    Lost,
+    Page,
+    Row,
+    RowKey,
+    SortRange,
+    TokenRange,
+)
+from magnetodb.storage.driver import READ_BYTES_MAX
+from magnetodb.storage.dropped_tables import DroppedTables
+from magnetodb.storage.group_commit import GroupCommit, Work
+from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
+from magnetodb.storage.sqlite_errors import storage_error
+from magnetodb.storage.sqlite_file import open_file
+
+GET = "SELECT version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
+QUERY = {
+    (bounded, reverse): (
+        "SELECT sort, version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort >= ?"
+        f"{' AND sort < ?' if bounded else ''} ORDER BY sort{' DESC' if reverse else ''} LIMIT ?"
+    )
+    for bounded in (False, True)
+    for reverse in (False, True)
+}
+SCAN = (
+    "SELECT partition, sort, version, value FROM rows WHERE table_id = ? AND token BETWEEN ? AND ?"
+    " ORDER BY token, partition, sort LIMIT ?"
+)
+SCAN_AFTER = (
+    "SELECT partition, sort, version, value FROM rows"
+    " WHERE table_id = ? AND (token, partition, sort) > (?, ?, ?) AND token <= ?"
+    " ORDER BY token, partition, sort LIMIT ?"
+)
+CREATE_TABLE = "INSERT INTO row_tables (name) VALUES (?) ON CONFLICT DO NOTHING"
+TABLE_NUMBER = "SELECT id FROM row_tables WHERE name = ?"
+TABLES = "SELECT name, id FROM row_tables WHERE NOT dropped"
+# Renamed, so that the name is free at once.
+DROP_TABLE = "UPDATE row_tables SET dropped = 1, name = name || '#' || id WHERE id = ?"
+
+
+class SqliteDriver:
+    """The storage driver on the file in `directory`, which belongs to this process until `close`.
+
+    `durable` False: an acknowledged write survives a crash of the process, but perhaps not of the machine.
+    `pages_max`: the file grows no larger than this. Raises DataFileError if the file cannot be opened.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = True, pages_max: int | None = None) -> None:
+        self._file = open_file(directory, durable=durable, pages_max=pages_max)
+        self.path = self._file.path
+        self._read = self._file.reader.cursor()
+        self._holds_snapshot = False
+        self._numbers: dict[str, int] = dict(self._read.execute(TABLES))
+        self._commits = GroupCommit(self._file.writer, self._release_snapshot)
+        self._pending: dict[RowKey, Row] = {}
+        self._last_version = 0
+        self._dropped = DroppedTables(self._file.writer, self._commits)
+
+    async def create_table(self, table: str, *, local_to: str | None = None) -> None:
+        """See StorageDriver. `local_to` makes no difference here."""
+        if table not in self._numbers:
+            (future,) = self._commits.submit((_CreateTable(self._file.writer, table),))
+            self._numbers[table] = await future
+
+    async def drop_table(self, table: str) -> None:
+        """See StorageDriver."""
+        number = self._numbers.pop(table, None)
+        if number is None:
+            return
+        # What is in the queue already comes before the drop, and its rows are emptied away with the rest.
+        (future,) = self._commits.submit((_DropTable(self._file.writer, number),))
+        self._dropped.start()
+        try:
+            await future
+        except StorageError:
+            self._numbers[table] = number
+            raise
+
+    async def get(
+        self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
+    ) -> list[Row | None]:
+        """See StorageDriver. Every read is consistent."""
+        if not self._holds_snapshot:
+            self._hold_snapshot()
+        rows: list[Row | None] = []
+        read = self._read
+        key = None
+        try:
+            for key in keys:
+                table, partition, sort = key
+                number = self._numbers[table]
+                if for_write:
+                    pending = self._pending.get(key)
+                    if pending is not None:
+                        rows.append(pending)
+                        continue
+                found = read.execute(GET, (number, crc32(partition) - TOKEN_OFFSET, partition, sort)).fetchone()
+                rows.append(None if found is None else Row(key, found[1], found[0]))
+        except KeyError:
+            raise RowTableNotFound(key.table if key else "") from None
+        except sqlite3.Error as error:
+            raise storage_error(error) from error
+        return rows
+
+    async def query(
+        self,
+        table: str,
+        partition: bytes,
+        sorts: SortRange,
+        *,
+        limit: int,
+        reverse: bool = False,
+        consistent: bool = True,
+    ) -> Page:
+        """See StorageDriver."""
+        start, end = sorts
+        parameters: list[Any] = [self._number(table), crc32(partition) - TOKEN_OFFSET, partition, start]
+        if end is not None:
+            parameters.append(end)
+        parameters.append(limit + 1)
+
+        def row(sort: bytes, version: int, value: bytes) -> Row:
+            return Row(RowKey(table, partition, sort), value, version)
+
+        return self._page(QUERY[end is not None, reverse], parameters, limit, row)
+
+    async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
+        """See StorageDriver."""
+        number = self._number(table)
+        first, last = -(-tokens.start >> 32), tokens.end >> 32
+
+        def row(partition: bytes, sort: bytes, version: int, value: bytes) -> Row:
+            return Row(RowKey(table, partition, sort), value, version)
+
+        if after is not None:
+            token = crc32(after.partition) - TOKEN_OFFSET
+            if token >= first:
+                parameters = (number, token, after.partition, after.sort, last, limit + 1)
+                return self._page(SCAN_AFTER, parameters, limit, row)
+        return self._page(SCAN, (number, first, last, limit + 1), limit, row)
+
+    async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
+        """See StorageDriver. An error says that its batch was not written, and nothing about the others of the call."""
+        works = [self._work(batch) for batch in batches]
+        futures = self._commits.submit(works)
+        pending = self._pending
+        for work in works:
+            for row in work.written:
+                pending[row.key] = row
+        if len(futures) == 1:
+            return [await futures[0]]
+        if futures:
+            await asyncio.wait(futures)
+        errors = [future.exception() for future in futures]
+        for error in errors:
+            if error is not None:
+                raise error
+        return [future.result() for future in futures]
+
+    async def recover(self) -> None:
+        """See StorageDriver. SQLite recovers by itself; what is left are tables that were not emptied to the end."""
+        self._dropped.start()
+
+    async def close(self) -> None:
+        """See StorageDriver."""
+        await self._dropped.stop()
+        await self._commits.close()
+        self._release_snapshot()
+        self._file.close()
+
+    def _number(self, table: str) -> int:
+        try:
+            return self._numbers[table]
+        except KeyError:
+            raise RowTableNotFound(table) from None
+
+    def _hold_snapshot(self) -> None:
+        """Keep a read transaction open as long as nothing is written: it saves every read the file locks, a third of
+        its time. While a group is written, reads take and release their own, or the log could never be reset."""
+        if self._commits.idle:
+            self._file.reader.execute("BEGIN")
+            self._holds_snapshot = True
+
+    def _release_snapshot(self) -> None:
+        if self._holds_snapshot:
+            self._file.reader.execute("COMMIT")
+            self._holds_snapshot = False
+
+    def _page(self, statement: str, parameters: Sequence[Any], limit: int, row: Callable[..., Row]) -> Page:
+        """The rows of a SELECT that was given one row more than `limit`."""
+        if not self._holds_snapshot:
+            self._hold_snapshot()
+        rows: list[Row] = []
+        size = 0
+        try:
+            cursor = self._file.reader.execute(statement, parameters)
+            for found in cursor:
+                if len(rows) == limit or size >= READ_BYTES_MAX:
+                    cursor.close()  # Or the statement would stay open, and with it the snapshot.
+                    return Page(rows, True)
+                rows.append(row(*found))
+                size += len(found[-1])
+        except sqlite3.Error as error:
+            raise storage_error(error) from error
+        return Page(rows, False)
+
+    def _work(self, batch: Batch) -> BatchWork:
+        """The batch with its versions issued: later than the clock, than all others issued, than the row's last."""
+        clock = time_ns() // 1000
+        changes: list[PlannedChange] = []
+        for change in batch:
+            expected = change.expected
+            version = self._last_version + 1
+            if version < clock:
+                version = clock
+            if type(expected) is Row and expected.version >= version:
+                version = expected.version + 1
+            if change.value is CHECK:
+                version = expected.version if type(expected) is Row else 0
+            else:
+                self._last_version = version
+            derived = [(self._position(row.key), row.value) for row in change.derived]
+            changes.append(PlannedChange(change, self._position(change.key), version, derived))
+        return BatchWork(self._file.writer, changes, self._pending)
+
+    def _position(self, key: RowKey) -> RowPosition:
+        return self._number(key.table), crc32(key.partition) - TOKEN_OFFSET, key.partition, key.sort
+
+
+class _CreateTable(Work):
+    __slots__ = ("_connection", "_name", "_number")
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._number = 0
+
+    def apply(self, deadline: float) -> bool:
+        self._connection.execute(CREATE_TABLE, (self._name,))
+        (self._number,) = self._connection.execute(TABLE_NUMBER, (self._name,)).fetchone()
+        return True
+
+    def result(self) -> int:
+        return self._number
+
+
+class _DropTable(Work):
+    __slots__ = ("_connection", "_number")
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+
+    def apply(self, deadline: float) -> bool:
+        self._connection.execute(DROP_TABLE, (self._number,))
+        return True

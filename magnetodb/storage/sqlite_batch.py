@@ -1,0 +1,165 @@
+"""A batch of changes as SQL statements, inside a transaction that others share."""
+
+import sqlite3
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+from magnetodb.model.rows import ANY, CHECK, Change, Committed, Expected, Lost, Row, RowKey
+from magnetodb.storage.group_commit import Work
+
+TOKEN_OFFSET: Final = 2**31
+"""Tokens are stored as crc32 - 2**31: four bytes. As `TokenRange` counts them they are 2**32 times as large. Written to
+disk: do not change."""
+
+CHANGE_BYTES: Final = 512
+"""What a change weighs in the queue besides its values."""
+
+VERSION = "SELECT version FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
+INSERT = (
+    "INSERT INTO rows (table_id, token, partition, sort, version, value) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
+UPDATE = (
+    "UPDATE rows SET version = ?, value = ?"
+    " WHERE table_id = ? AND token = ? AND partition = ? AND sort = ? AND version = ?"
+)
+DELETE = "DELETE FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ? AND version = ?"
+DELETE_ANY = "DELETE FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
+PUT_ANY = (
+    "INSERT INTO rows (table_id, token, partition, sort, version, value) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET version = max(version + 1, excluded.version), value = excluded.value"
+    " RETURNING version"
+)
+PUT_DERIVED = (
+    "INSERT INTO rows (table_id, token, partition, sort, version, value) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value"
+)
+
+RowPosition = tuple[int, int, bytes, bytes]
+"""The primary key: table_id, token, partition, sort."""
+
+
+class PlannedChange:
+    """A change, where its rows are, and the version that it gives them."""
+
+    __slots__ = ("change", "derived", "position", "version")
+
+    def __init__(
+        self, change: Change, position: RowPosition, version: int, derived: Sequence[tuple[RowPosition, bytes | None]]
+    ) -> None:
+        self.change = change
+        self.position = position
+        self.version = version
+        self.derived = derived
+
+
+class BatchWork(Work):
+    """A batch to be committed. A batch of one change compares by writing; a larger one compares all its rows first.
+
+    `written` are the rows as they will be, with b"" for those deleted; `pending` is where the driver keeps them until
+    the batch is settled.
+    """
+
+    __slots__ = ("_changes", "_checked", "_connection", "_lost", "_next", "_pending", "changes", "size", "written")
+
+    def __init__(
+        self, connection: sqlite3.Connection, changes: list[PlannedChange], pending: dict[RowKey, Row]
+    ) -> None:
+        self._connection = connection
+        self._changes = changes
+        self._pending = pending
+        self.written = []
+        self.changes = self.size = 0
+        for planned in changes:
+            change, derived = planned.change, planned.derived
+            value = change.value
+            self.changes += 1 + len(derived)
+            self.size += CHANGE_BYTES
+            if value is not CHECK:
+                row = Row(change.key, value or b"", planned.version, True)
+                self.written.append(row)
+                self.size += len(row.value)
+            for _, derived_value in derived:
+                self.size += CHANGE_BYTES + len(derived_value or b"")
+        self.restart()
+
+    def restart(self) -> None:
+        """See Work."""
+        self._checked = 0 if len(self._changes) > 1 else 1
+        self._next = 0
+        self._lost: int | None = None
+
+    def apply(self, deadline: float) -> bool:
+        """See Work."""
+        changes = self._changes
+        while self._checked < len(changes):
+            if not self._holds(changes[self._checked]):
+                self._lost = self._checked
+                return True
+            self._checked += 1
+        while self._next < len(changes):
+            if self._next and monotonic() > deadline:
+                return False
+            if not self._write(changes[self._next]):
+                self._lost = self._next
+                return True
+            self._next += 1
+        return True
+
+    def result(self) -> Committed | Lost:
+        """See Work."""
+        if self._lost is not None:
+            return Lost(self._lost)
+        return Committed(tuple([planned.version for planned in self._changes]))
+
+    def settle(self) -> None:
+        """See Work. A row that a later batch has changed again stays pending."""
+        pending = self._pending
+        for row in self.written:
+            if pending.get(row.key) is row:
+                del pending[row.key]
+
+    def _holds(self, planned: PlannedChange) -> bool:
+        """The row is as expected."""
+        expected = planned.change.expected
+        if expected is ANY:
+            return True
+        found = self._connection.execute(VERSION, planned.position).fetchone()
+        return bool(found == (_version(expected),))
+
+    def _write(self, planned: PlannedChange) -> bool:
+        """Write the row if it is as expected, and then the rows derived from it."""
+        if not self._write_row(planned):
+            return False
+        execute = self._connection.execute
+        for position, value in planned.derived:
+            if value is None:
+                execute(DELETE_ANY, position)
+            else:
+                execute(PUT_DERIVED, (*position, planned.version, value))
+        return True
+
+    def _write_row(self, planned: PlannedChange) -> bool:
+        position, (_, expected, value, _) = planned.position, planned.change
+        execute = self._connection.execute
+        if expected is ANY:
+            if value is None:
+                execute(DELETE_ANY, position)
+            elif value is not CHECK:
+                ((planned.version,),) = execute(PUT_ANY, (*position, planned.version, value)).fetchall()
+            return True
+        version = _version(expected)
+        if value is CHECK or (value is None and version is None):
+            return self._holds(planned)
+        if value is None:
+            return execute(DELETE, (*position, version)).rowcount == 1
+        if version is None:
+            return execute(INSERT, (*position, planned.version, value)).rowcount == 1
+        return execute(UPDATE, (planned.version, value, *position, version)).rowcount == 1
+
+
+def _version(expected: Row | Expected) -> int | None:
+    """The version that the row must have; None: nothing may be there, because nothing was or because its deletion was
+    pending."""
+    return expected.version if type(expected) is Row and expected.value else None

@@ -1,0 +1,161 @@
+"""The data directory: who may open it, what its file must be, and how a connection to it is set up."""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from magnetodb.errors import DataFileError
+
+FILE_NAME = "magnetodb.sqlite"
+LOCK_NAME = "magnetodb.lock"
+
+APPLICATION_ID = int.from_bytes(b"MgDB", "big")
+"""Says in the file's header whose file it is. Written to disk: do not change."""
+
+FORMAT = 1
+"""Format of the file (SQLite's user_version). A server refuses files of a newer format."""
+
+PAGE_BYTES = 4096
+"""Every write of an item writes whole pages to the log; pages twice as large make it a third slower."""
+
+CACHE_KIBIBYTES = 8192
+"""Page cache of each of the two connections."""
+
+LOG_PAGES = 4000
+"""The write-ahead log is copied into the file when it has so many pages."""
+
+LOG_BYTES_MAX = 64 * 1024 * 1024
+"""A log that grew larger than this is cut back."""
+
+SCHEMA = """
+CREATE TABLE row_tables (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    dropped INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE rows (
+    table_id INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    partition BLOB NOT NULL,
+    sort BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (table_id, token, partition, sort)
+) WITHOUT ROWID;
+"""
+
+
+class SqliteFile(NamedTuple):
+    """An opened data file: the lock that keeps other processes out, and two connections in autocommit mode."""
+
+    path: Path
+    lock: int
+    writer: sqlite3.Connection
+    reader: sqlite3.Connection
+
+    def close(self) -> None:
+        """Close both connections, then let other processes in."""
+        self.reader.close()
+        self.writer.close()
+        os.close(self.lock)
+
+
+def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = None) -> SqliteFile:
+    """Open the file in `directory`; both are made if they are missing.
+
+    Raises DataFileError with a sentence for the operator: the directory cannot be written, another process has it, the
+    file is another program's or a newer version's.
+    """
+    path = directory / FILE_NAME
+    lock = _lock(directory)
+    connections: list[sqlite3.Connection] = []
+    try:
+        for _ in range(2):
+            connections.append(_connect(path, durable))
+        if pages_max is not None:
+            connections[0].execute(f"PRAGMA max_page_count = {pages_max:d}")
+    except (sqlite3.Error, OSError) as error:
+        raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
+    finally:
+        if len(connections) < 2:
+            for connection in connections:
+                connection.close()
+            os.close(lock)
+    return SqliteFile(path, lock, *connections)
+
+
+def _lock(directory: Path) -> int:
+    """Take the directory for this process, for as long as the file descriptor returned is open."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DataFileError(f"The data directory {directory} cannot be written: {error.strerror}.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError:
+        owner = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise DataFileError(f"The data directory {directory} is in use by another server (process {owner}).") from None
+    except OSError as error:
+        os.close(lock)
+        raise DataFileError(f"The data directory {directory} cannot be locked: {error.strerror}.") from error
+    return lock
+
+
+def _connect(path: Path, durable: bool) -> sqlite3.Connection:
+    """A connection to the file, which is made or refused first."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    with contextlib.ExitStack() as undo:
+        undo.callback(connection.close)
+        _prepare(connection, path)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}")
+        # Some builds overwrite whatever is deleted with zeros, which doubles the work of emptying a table.
+        connection.execute("PRAGMA secure_delete = OFF")
+        undo.pop_all()
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that the file is ours, or make it so if it is empty. A file of another kind is left as it is."""
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        raise DataFileError(f"The data file {path} is not a MagnetoDB data file.") from error
+    if application == 0 and objects == 0:
+        _initialise(connection, path)
+    elif application != APPLICATION_ID:
+        raise DataFileError(f"The data file {path} belongs to another program.")
+    elif version > FORMAT:
+        raise DataFileError(
+            f"The data file {path} has format {version}; this version of MagnetoDB knows formats up to {FORMAT}. "
+            "Use the version that wrote it, or a newer one."
+        )
+
+
+def _initialise(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the schema. A crash before its COMMIT leaves an empty file, which is initialised again."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(
+        f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FORMAT};COMMIT;"
+    )
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

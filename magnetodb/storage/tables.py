@@ -1,0 +1,204 @@
+"""table_info: tables as rows of a system table, cached with all that a request needs of them worked out.
+
+A table comes and goes in steps that a crash may cut short. Its row tables are made before its row says that it exists,
+and dropped after its row is gone; a row of the system table `row_tables_in_doubt` names them in between:
+
+    create   note the row tables · make them · row of the table appears, note goes (one commit)
+    delete   row of the table goes, note appears (one commit) · drop the row tables · note goes
+    recover  drop the row tables of every note, then the notes
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import orjson
+
+from magnetodb.errors import ResourceInUseException, ResourceNotFoundException, StorageError
+from magnetodb.model.keys import TableKeys
+from magnetodb.model.rows import ABSENT, ANY, Batch, Change, Committed, Lost, Row, RowKey, SortRange, TokenRange
+from magnetodb.model.table import Table
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.service_errors import service_error
+
+TABLES: Final = "tables"
+"""Partition: project; sort: name; value: Table.to_json()."""
+
+IN_DOUBT: Final = "row_tables_in_doubt"
+"""Partition: id of the table; value: JSON list of row table ids."""
+
+CACHED_TABLES_MAX: Final = 10_000
+
+NOT_FOUND: Final = "Requested resource not found"
+
+
+class TableInfo(NamedTuple):
+    """A table and what follows from it. Immutable; a change of the table makes a new one."""
+
+    table: Table
+    keys: TableKeys
+
+
+class Tables:
+    """The tables of all projects. `open` comes before everything else.
+
+    The cache is right at any time because one process has the data file and every change goes through here.
+    """
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+        self._cached: dict[tuple[str, str], TableInfo] = {}
+
+    async def open(self) -> None:
+        """Make the system tables, and finish what a crash left half done."""
+        await self._driver.create_table(TABLES)
+        await self._driver.create_table(IN_DOUBT)
+        await self._driver.recover()
+        while True:
+            notes = await self._driver.scan(IN_DOUBT, TokenRange(), limit=100)
+            for note in notes.rows:
+                await self._drop(note.key, orjson.loads(note.value))
+            if not notes.more:
+                return
+
+    async def get(self, project: str, name: str, *, missing: str = NOT_FOUND) -> TableInfo:
+        """The table. Raises ResourceNotFoundException with the words `missing`."""
+        info = self._cached.get((project, name))
+        if info is not None:
+            return info
+        row = await self._row(_key(project, name))
+        if row is None:
+            raise ResourceNotFoundException(missing)
+        return self._remember(Table.from_json(row.value, version=row.version))
+
+    async def list(self, project: str, after: str | None, limit: int) -> list[str]:
+        """At most `limit` names in the order of their bytes, behind `after`, which needs not exist."""
+        start = after.encode() + b"\x00" if after is not None else b""
+        names: list[str] = []
+        try:
+            more = True
+            while more and len(names) < limit:
+                page = await self._driver.query(
+                    TABLES, project.encode(), SortRange(start), limit=min(limit - len(names), 100)
+                )
+                names.extend([row.key.sort.decode() for row in page.rows])
+                more = page.more
+                if page.rows:
+                    start = page.rows[-1].key.sort + b"\x00"
+        except StorageError as error:
+            raise service_error(error) from error
+        return names
+
+    async def create(self, table: Table) -> TableInfo:
+        """Store a new table as it is given and make its row tables. Raises ResourceInUseException for a name that is
+        taken."""
+        key = _key(table.project, table.name)
+        if await self._row(key) is not None:
+            raise _exists(table)
+        note = _note(table)
+        rows_ids = _rows_ids(table)
+        try:
+            await self._driver.commit([(Change(note, ANY, orjson.dumps(rows_ids)),)])
+            await self._driver.create_table(table.rows_id)
+            for index in table.indexes.values():
+                local_to = table.rows_id if index.kind == "LSI" else None
+                await self._driver.create_table(index.rows_id, local_to=local_to)
+            outcome = await self._commit((Change(key, ABSENT, table.to_json()), Change(note, ANY, None)))
+            if isinstance(outcome, Lost):
+                await self._drop(note, rows_ids)
+                raise _exists(table)
+        except StorageError as error:
+            raise service_error(error) from error
+        return self._stored(table, outcome.versions[0])
+
+    async def update(self, table: Table) -> TableInfo:
+        """Store a changed table in place of the version that it was made from (`table.version`).
+
+        Raises ResourceInUseException if that version is no longer the current one, ResourceNotFoundException if the
+        table is gone.
+        """
+        key = _key(table.project, table.name)
+        row = await self._current(key, table)
+        outcome = await self._commit((Change(key, row, table.to_json()),))
+        if isinstance(outcome, Lost):
+            raise _in_use(table)
+        return self._stored(table, outcome.versions[0])
+
+    async def delete(self, table: Table) -> None:
+        """Remove the table and all its rows. Raises as `update` does."""
+        key, note, rows_ids = _key(table.project, table.name), _note(table), _rows_ids(table)
+        row = await self._current(key, table)
+        outcome = await self._commit((Change(key, row, None), Change(note, ANY, orjson.dumps(rows_ids))))
+        if isinstance(outcome, Lost):
+            raise _in_use(table)
+        self._cached.pop((table.project, table.name), None)
+        try:
+            await self._drop(note, rows_ids)
+        except StorageError as error:
+            # The table is gone all the same; the note has the rest done at the next start.
+            raise service_error(error) from error
+
+    async def _drop(self, note: RowKey, rows_ids: Sequence[str]) -> None:
+        for rows_id in rows_ids:
+            await self._driver.drop_table(rows_id)
+        await self._driver.commit([(Change(note, ANY, None),)])
+
+    async def _row(self, key: RowKey) -> Row | None:
+        try:
+            (row,) = await self._driver.get((key,))
+        except StorageError as error:
+            raise service_error(error) from error
+        return row
+
+    async def _current(self, key: RowKey, table: Table) -> Row:
+        """The row that the table was read from."""
+        row = await self._row(key)
+        if row is None:
+            raise ResourceNotFoundException(f"{NOT_FOUND}: Table: {table.name} not found")
+        if row.version != table.version:
+            raise _in_use(table)
+        return row
+
+    async def _commit(self, batch: Batch) -> Committed | Lost:
+        try:
+            (outcome,) = await self._driver.commit((batch,))
+        except StorageError as error:
+            raise service_error(error) from error
+        return outcome
+
+    def _stored(self, table: Table, version: int) -> TableInfo:
+        # Made from what was stored, so that nothing differs from what the next process reads.
+        return self._remember(Table.from_json(table.to_json(), version=version))
+
+    def _remember(self, table: Table) -> TableInfo:
+        cached = self._cached
+        known = cached.get((table.project, table.name))
+        info = TableInfo(table, TableKeys(table))
+        if known is None or known.table.version < table.version:
+            if len(cached) >= CACHED_TABLES_MAX:
+                del cached[next(iter(cached))]
+            cached[table.project, table.name] = info
+        return info
+
+
+def _key(project: str, name: str) -> RowKey:
+    return RowKey(TABLES, project.encode(), name.encode())
+
+
+def _note(table: Table) -> RowKey:
+    return RowKey(IN_DOUBT, table.id.encode(), b"")
+
+
+def _rows_ids(table: Table) -> list[str]:
+    """Index rows first: without them the table's rows harm nobody, the other way round an index would have rows of
+    items that are gone."""
+    return [index.rows_id for index in table.indexes.values()] + [table.rows_id]
+
+
+def _exists(table: Table) -> ResourceInUseException:
+    return ResourceInUseException(f"Table already exists: {table.name}")
+
+
+def _in_use(table: Table) -> ResourceInUseException:
+    return ResourceInUseException(
+        f"Attempt to change a resource which is still in use: Table is being updated: {table.name}"
+    )
