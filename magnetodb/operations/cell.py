@@ -1,21 +1,20 @@
 """The storage of a request: chosen once, at the door, and passed to the operation as a value."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from magnetodb.storage.manager import StorageManager
-    from magnetodb.storage.tables import Tables
+from magnetodb.storage.manager import StorageManager
+from magnetodb.storage.tables import Tables
 
 
 class Settings(NamedTuple):
-    """What an operation may know of the configuration. `clock` gives seconds since the epoch."""
+    """What an operation may know of the configuration. `clock` gives seconds since the epoch; `endpoint` is the
+    host:port that DescribeEndpoints names."""
 
     region: str
     account_id: str
     clock: Callable[[], float]
+    endpoint: str = "127.0.0.1:8480"
 
 
 class Cell:

@@ -20,7 +20,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     refuse_unsupported("CreateTable", request)
     now = cell.settings.clock()
     table = table_of(request, project=context.project, now=now, new_id=lambda: str(uuid4()))
-    await cell.tables.create(table)
+    await cell.tables.create(active(table))
     return {"TableDescription": table_description(context, table, now)}
 
 

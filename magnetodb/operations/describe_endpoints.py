@@ -1,4 +1,4 @@
-"""DescribeEndpoints: where clients that discover endpoints shall send their requests: where they sent this one."""
+"""DescribeEndpoints: where clients that discover endpoints shall send their requests. Never to AWS."""
 
 from typing import Any, Final
 
@@ -9,6 +9,5 @@ CACHE_PERIOD_MINUTES: Final = 1440
 
 
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-    """The one endpoint of the region, as AWS names it."""
-    address = f"dynamodb.{context.region}.amazonaws.com"
-    return {"Endpoints": [{"Address": address, "CachePeriodInMinutes": CACHE_PERIOD_MINUTES}]}
+    """The one endpoint."""
+    return {"Endpoints": [{"Address": cell.settings.endpoint, "CachePeriodInMinutes": CACHE_PERIOD_MINUTES}]}

@@ -3,7 +3,6 @@
 from typing import Any
 
 from magnetodb.context import RequestContext
-from magnetodb.errors import ResourceNotFoundException
 from magnetodb.model.table import Table
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.table_description import table_description
@@ -18,7 +17,5 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
 async def table_named(cell: Cell, context: RequestContext, name: str) -> Table:
     """The caller's table. Raises ResourceNotFoundException in the words of the operations on tables; those on items
     have others."""
-    try:
-        return (await cell.tables.get(context.project, name)).table
-    except ResourceNotFoundException:
-        raise ResourceNotFoundException(f"Requested resource not found: Table: {name} not found") from None
+    missing = f"Requested resource not found: Table: {name} not found"
+    return (await cell.tables.get(context.project, name, missing=missing)).table
