@@ -47,11 +47,10 @@ async def open_service(configuration: "ConfigOpts") -> Service:
         driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
     except DataFileError as error:
         raise StartError(str(error)) from None
-    await driver.recover()
-    tables = Tables(driver, time.time)
-    manager = StorageManager(driver, tables, time.time)
+    tables = Tables(driver)
+    await tables.open()
     settings = Settings(configuration.region, configuration.account_id, time.time)
-    cell = Cell(manager, tables, settings)
+    cell = Cell(StorageManager(driver), tables, settings)
     return Service(Door({CELL_NAME: cell}, authenticate), cell, driver.path, driver.close)
 
 

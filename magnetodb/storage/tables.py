@@ -9,6 +9,7 @@ and dropped after its row is gone; a row of the system table `row_tables_in_doub
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import orjson
@@ -89,8 +90,8 @@ class Tables:
         return names
 
     async def create(self, table: Table) -> TableInfo:
-        """Store a new table as it is given and make its row tables. Raises ResourceInUseException for a name that is
-        taken."""
+        """Make the row tables of a new table and then store it, ACTIVE with all its indexes. Raises
+        ResourceInUseException for a name that is taken."""
         key = _key(table.project, table.name)
         if await self._row(key) is not None:
             raise _exists(table)
@@ -102,6 +103,7 @@ class Tables:
             for index in table.indexes.values():
                 local_to = table.rows_id if index.kind == "LSI" else None
                 await self._driver.create_table(index.rows_id, local_to=local_to)
+            table = _active(table)
             outcome = await self._commit((Change(key, ABSENT, table.to_json()), Change(note, ANY, None)))
             if isinstance(outcome, Lost):
                 await self._drop(note, rows_ids)
@@ -182,6 +184,11 @@ class Tables:
 
 def _key(project: str, name: str) -> RowKey:
     return RowKey(TABLES, project.encode(), name.encode())
+
+
+def _active(table: Table) -> Table:
+    indexes = {name: replace(index, status="ACTIVE") for name, index in table.indexes.items()}
+    return replace(table, status="ACTIVE", indexes=indexes)
 
 
 def _note(table: Table) -> RowKey:
