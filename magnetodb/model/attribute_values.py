@@ -5,7 +5,7 @@ type member; so two equal scalars are equal dicts, and the text of a value is wh
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from typing import Any, Final, NoReturn
 
@@ -145,6 +145,24 @@ def number_size(text: str) -> int:
 def text_size(text: str) -> int:
     """Size of a string or an attribute name: its UTF-8 bytes."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def check_nesting(attributes: dict[str, AttributeValue]) -> None:
+    """Raise ValidationException if the canonical values of an item nest too deeply, as values that are each valid may
+    do when an update puts one into another."""
+    level = [value for value in attributes.values() if "M" in value or "L" in value]
+    for _ in range(NESTING_LEVELS_MAX):
+        if not level:
+            return
+        inner = [member for value in level for member in _members(value)]
+        level = [value for value in inner if "M" in value or "L" in value]
+    if level:
+        raise ValidationException(NESTED_TOO_DEEPLY)
+
+
+def _members(document: AttributeValue) -> Iterable[AttributeValue]:
+    members: dict[str, AttributeValue] | None = document.get("M")
+    return document["L"] if members is None else members.values()
 
 
 def check_attribute_name(name: str) -> None:

@@ -17,6 +17,7 @@ from magnetodb.model.attribute_values import (
     canonical_number,
     canonical_value,
     check_attribute_name,
+    check_nesting,
     comparable,
     equal,
     number,
@@ -196,6 +197,16 @@ def test_values_nest_32_levels(kind: str) -> None:
 def test_deeper_values_are_refused(kind: str, levels: int) -> None:
     with pytest.raises(ValidationException) as refused:
         canonical_value(nested(kind, levels))
+
+    assert refused.value.message == NESTED_TOO_DEEPLY
+
+
+@pytest.mark.parametrize("kind", ["L", "M"])
+def test_an_update_may_not_nest_values_more_deeply(kind: str) -> None:
+    check_nesting({"a": nested(kind, NESTING_LEVELS_MAX), "b": {"S": "x"}})
+
+    with pytest.raises(ValidationException) as refused:
+        check_nesting({"a": {"S": "x"}, "b": {"L": [nested(kind, NESTING_LEVELS_MAX)]}})
 
     assert refused.value.message == NESTED_TOO_DEEPLY
 
