@@ -1,7 +1,7 @@
 """The falcon WSGI application: the whole API layer, for gunicorn or any other WSGI server, and for what the default
 server does not answer by itself."""
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import falcon
 
@@ -17,6 +17,10 @@ from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
 from magnetodb.api.wsgi_bridge import headers_of
 from magnetodb.errors import InvalidAction, RequestEntityTooLarge, ServiceError
 
+READ_BYTES: Final = 64 * 1024
+DISCARDED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""How much of a refused request is read and thrown away, so that its answer reaches the client."""
+
 
 class Core(Protocol):
     """Where doors live: the process's event loop thread."""
@@ -27,7 +31,7 @@ class Core(Protocol):
 
 def create_app(core: Core, *, region: str) -> falcon.App:
     """The application. `core` answers `POST /`."""
-    app = falcon.App()
+    app = falcon.App(media_type=None)
     app.req_options.strip_url_path_trailing_slash = False
     health = Health(region)
     app.add_route("/", DynamoDB(core, health))
@@ -77,18 +81,18 @@ class DynamoDB:
 
 
 def received_body(req: falcon.Request) -> bytes:
-    """The whole body. Raises RequestEntityTooLarge before it has read more than the limit."""
-    length = req.content_length
-    if length is None:  # Chunked: the WSGI server ends the input where the body ends.
-        stream = req.stream if "HTTP_TRANSFER_ENCODING" in req.env else req.bounded_stream
+    """The whole body. Raises RequestEntityTooLarge without holding more than the limit."""
+    # Of a chunked body the WSGI server knows the end; others end after Content-Length.
+    stream = req.stream if "HTTP_TRANSFER_ENCODING" in req.env else req.bounded_stream
+    if (req.content_length or 0) <= BODY_BYTES_MAX:
         body = stream.read(BODY_BYTES_MAX + 1)
-    elif length > BODY_BYTES_MAX:
-        raise too_large()
-    else:
-        body = req.bounded_stream.read(length)
-    if len(body) > BODY_BYTES_MAX:
-        raise too_large()
-    return body
+        if len(body) <= BODY_BYTES_MAX:
+            return body
+    # Most clients listen only when they have sent everything.
+    discarded = 0
+    while discarded < DISCARDED_BYTES_MAX and (part := stream.read(READ_BYTES)):
+        discarded += len(part)
+    raise too_large()
 
 
 def answer_unknown_path(req: falcon.Request, resp: falcon.Response, **_: Any) -> None:

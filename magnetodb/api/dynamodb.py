@@ -16,6 +16,7 @@ from magnetodb import errors, operations
 from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
 from magnetodb.context import RequestContext
 from magnetodb.operations.cell import Cell
+from magnetodb.storage.service_errors import service_error
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Door:
             return error_response(request, request_id, error)
         except errors.StorageError as error:
             LOG.warning("request %s: storage: %r", request_id, error)
-            return error_response(request, request_id, storage_failure(error))
+            return error_response(request, request_id, service_error(error))
         except Exception:  # The one place where a bug becomes an answer.
             LOG.exception("request %s failed", request_id)
             return error_response(request, request_id, errors.InternalServerError("Internal server error"))
@@ -209,14 +210,3 @@ def error_response(request: Request, request_id: str, error: errors.ServiceError
     if error.message:
         body[message_member] = error.message
     return response(request, request_id, status, orjson.dumps(body))
-
-
-def storage_failure(error: errors.StorageError) -> errors.ServiceError:
-    """What the caller reads when the storage failed in a way that no operation foresaw."""
-    if isinstance(error, errors.StorageBusy):
-        return errors.ThrottlingException("Too many writes are waiting. Retry with backoff.")
-    if isinstance(error, errors.StorageFull):
-        return errors.ServiceUnavailable("No space is left in the storage; nothing was written.")
-    if isinstance(error, errors.RowTableNotFound):
-        return errors.ResourceNotFoundException("Requested resource not found")
-    return errors.ServiceUnavailable("The storage cannot be reached.")

@@ -118,7 +118,7 @@ class Server:
 
     async def other_answer(self, request: Request) -> Response:
         """The answer to what is not DynamoDB's `POST /`."""
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and request.path == "/":
             return preflight(request)
         return await self.loop.run_in_executor(self._threads, self._call_application, request)
 
