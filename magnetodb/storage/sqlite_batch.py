@@ -126,7 +126,7 @@ class BatchWork(Work):
         if expected is ANY:
             return True
         found = self._connection.execute(VERSION, planned.position).fetchone()
-        return bool(found == (_version(expected),))
+        return bool((None if found is None else found[0]) == _version(expected))
 
     def _write(self, planned: PlannedChange) -> bool:
         """Write the row if it is as expected, and then the rows derived from it."""
