@@ -1,11 +1,9 @@
 """CreateTable: a table and its indexes, at once and empty."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from magnetodb.context import RequestContext
-from magnetodb.model.table import Table
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.table_definition import table_of
 from magnetodb.operations.table_description import table_description
@@ -20,11 +18,5 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     refuse_unsupported("CreateTable", request)
     now = cell.settings.clock()
     table = table_of(request, project=context.project, now=now, new_id=lambda: str(uuid4()))
-    await cell.tables.create(active(table))
+    await cell.tables.create(table)
     return {"TableDescription": table_description(context, table, now)}
-
-
-def active(table: Table) -> Table:
-    """The same table with its indexes once they are ready."""
-    indexes = {name: replace(index, status="ACTIVE") for name, index in table.indexes.items()}
-    return replace(table, status="ACTIVE", indexes=indexes)
