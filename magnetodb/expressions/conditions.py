@@ -5,7 +5,7 @@ An absent attribute, or one of another type, makes every comparison false but <>
 
 import operator
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from magnetodb.errors import ValidationException
 from magnetodb.expressions.document_paths import EMPTY_ITEM, Item, path_text, value_at
@@ -24,12 +24,15 @@ from magnetodb.expressions.nodes import (
     Value,
 )
 from magnetodb.expressions.parser import parse_condition as parse_tree
-from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.placeholders import Names, Placeholders, Values
+from magnetodb.expressions.plans import Check, Planner, cached
 from magnetodb.model.attribute_values import AttributeValue, binary_size, comparable, equal, type_of
 from magnetodb.model.json_types import decode_base64
 
-Predicate: TypeAlias = Callable[[Item], bool]
-Getter: TypeAlias = Callable[[Item], AttributeValue | None]
+Predicate: TypeAlias = Callable[[Item, Values], bool]
+"""Whether a condition holds of an item, with the values of a request."""
+Getter: TypeAlias = Callable[[Item, Values], AttributeValue | None]
+"""An operand's value, or None where it has none."""
 
 ORDERED_TYPES: Final = frozenset(("S", "N", "B"))
 SIZED_TYPES: Final = frozenset(("S", "B", "SS", "NS", "BS", "L", "M"))
@@ -39,18 +42,30 @@ ATTRIBUTE_TYPES: Final = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", 
 """In the order of AWS's message."""
 
 
+class ConditionPlan(NamedTuple):
+    """A condition but for its values. `attributes` are the top-level attributes that it looks at; `names` and `values`
+    the placeholders that it uses."""
+
+    predicate: Predicate
+    attributes: tuple[str, ...]
+    checks: tuple[Check, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+
+
 class Condition:
-    """A condition whose placeholders are resolved. `attributes` are the top-level attributes that it looks at."""
+    """A condition with the values of a request. `attributes` are the top-level attributes that it looks at."""
 
-    __slots__ = ("attributes", "predicate")
+    __slots__ = ("attributes", "predicate", "values")
 
-    def __init__(self, predicate: Predicate, attributes: tuple[str, ...]) -> None:
+    def __init__(self, predicate: Predicate, values: Values, attributes: tuple[str, ...]) -> None:
         self.predicate = predicate
+        self.values = values
         self.attributes = attributes
 
     def holds(self, item: Item | None) -> bool:
         """Whether the condition is true of the item; None is an item that does not exist."""
-        return self.predicate(EMPTY_ITEM if item is None else item)
+        return self.predicate(EMPTY_ITEM if item is None else item, self.values)
 
     def refuse_attributes(self, keys: Collection[str], parameter: str = "Filter Expression") -> None:
         """Raise ValidationException if a filter looks at the key attributes of what is queried; `parameter` is
@@ -64,30 +79,41 @@ class Condition:
 
 def parse_condition(text: str, placeholders: Placeholders, parameter: str = "ConditionExpression") -> Condition:
     """The condition that `text` states; `parameter` is the member of the request that it came in."""
-    return bind_condition(parse_tree(parameter, text), placeholders, parameter)
+    return bind_condition(_plan_of_text(parameter, text, placeholders.names), placeholders, parameter)
 
 
-def bind_condition(tree: ConditionTree, placeholders: Placeholders, parameter: str) -> Condition:
-    """The condition with its placeholders resolved. Raises ValidationException for undefined placeholders and for
-    operands that can be seen to be wrong without an item."""
-    placeholders.use(parameter, tree.placeholders)
-    names = placeholders.names
-    roots = tuple([names.get(root, root) for root in tree.roots]) if names else tree.roots
-    return Condition(ConditionBinder(placeholders, parameter).predicate(tree.condition), roots)
+def bind_condition(plan: ConditionPlan, placeholders: Placeholders, parameter: str) -> Condition:
+    """The condition with the values of a request. Raises ValidationException for values that are not defined, and for
+    those that can be seen to be wrong without an item."""
+    placeholders.use(parameter, plan.names, plan.values)
+    values = placeholders.values
+    for check in plan.checks:
+        check(values)
+    return Condition(plan.predicate, values, plan.attributes)
 
 
-class ConditionBinder:
-    """Makes predicates of nodes, with one request's placeholders."""
+def plan_condition(tree: ConditionTree, names: Names, parameter: str) -> ConditionPlan:
+    """The plan of a tree. Raises ValidationException for names that are not defined and for operands that are not
+    distinct."""
+    planner = ConditionPlanner(parameter, names, tree.names)
+    predicate = planner.predicate(tree.condition)
+    attributes = tuple([names.get(root, root) for root in tree.roots])
+    return ConditionPlan(predicate, attributes, tuple(planner.checks), tree.names, tree.values)
 
-    __slots__ = ("parameter", "placeholders")
 
-    def __init__(self, placeholders: Placeholders, parameter: str) -> None:
-        self.placeholders = placeholders
-        self.parameter = parameter
+@cached
+def _plan_of_text(parameter: str, text: str, names: Names) -> ConditionPlan:
+    return plan_condition(parse_tree(parameter, text), names, parameter)
+
+
+class ConditionPlanner(Planner):
+    """Makes predicates of nodes."""
+
+    __slots__ = ()
 
     def predicate(self, node: ConditionNode) -> Predicate:
         """The predicate of a node. Recursion is bounded by the 300 operators of an expression."""
-        return _BINDERS[type(node)](self, node)
+        return _PREDICATES[type(node)](self, node)
 
     def comparison(self, node: Comparison) -> Predicate:
         """= <> < <= > >= ."""
@@ -100,12 +126,12 @@ class ConditionBinder:
 
     def _compare(self, symbol: str, left: Operand, right: Operand) -> Predicate:
         if isinstance(right, Value):
-            constant = self.placeholders.values[right.placeholder]
+            placeholder = right.placeholder
             if symbol == "=":
-                return equals_constant(self.getter(left), constant)
+                return equals_value(self.getter(left), placeholder)
             if symbol == "<>":
-                return negation(equals_constant(self.getter(left), constant))
-            return orders_constant(ORDERINGS[symbol], self.getter(left), constant)
+                return negation(equals_value(self.getter(left), placeholder))
+            return orders_value(ORDERINGS[symbol], self.getter(left), placeholder)
         if symbol == "=":
             return equals(self.getter(left), self.getter(right))
         if symbol == "<>":
@@ -120,10 +146,11 @@ class ConditionBinder:
         return all_of((self._compare(">=", node.operand, node.low), self._compare("<=", node.operand, node.high)))
 
     def _check_bounds(self, low: Operand, high: Operand) -> None:
-        if not isinstance(low, Value) or not isinstance(high, Value):
-            return
-        lower = self.placeholders.values[low.placeholder]
-        upper = self.placeholders.values[high.placeholder]
+        if isinstance(low, Value) and isinstance(high, Value):
+            lower, upper = low.placeholder, high.placeholder
+            self.checks.append(lambda values: self._refuse_bounds(values[lower], values[upper]))
+
+    def _refuse_bounds(self, lower: AttributeValue, upper: AttributeValue) -> None:
         if type_of(lower) != type_of(upper):
             rule = "requires same data type for lower and upper bounds"
         elif comparable(upper) < comparable(lower):
@@ -141,12 +168,12 @@ class ConditionBinder:
         operand = self.getter(node.operand)
         choices = [self.getter(choice) for choice in node.choices]
 
-        def holds(item: Item) -> bool:
-            value = operand(item)
+        def holds(item: Item, values: Values) -> bool:
+            value = operand(item, values)
             if value is None:
                 return False
             for choice in choices:
-                other = choice(item)
+                other = choice(item, values)
                 if other is not None and equal(value, other):
                     return True
             return False
@@ -184,43 +211,35 @@ class ConditionBinder:
         return contains(self.getter(first), self.getter(second))
 
     def type_named(self, operand: Operand) -> str:
-        """The type that attribute_type asks for."""
+        """The placeholder of the type that attribute_type asks for."""
         if not isinstance(operand, Value):
             self.refuse(
                 "Operator or function requires an expression attribute value; operator or function: attribute_type"
             )
         self.check_types("attribute_type", (operand,), ("S",))
-        kind = str(self.placeholders.values[operand.placeholder]["S"])
+        placeholder = operand.placeholder
+        self.checks.append(lambda values: self._refuse_type_name(values[placeholder]["S"]))
+        return placeholder
+
+    def _refuse_type_name(self, kind: str) -> None:
         if kind not in ATTRIBUTE_TYPES:
             valid = ",".join(ATTRIBUTE_TYPES)
             self.refuse(f"Invalid attribute type name found; type: {kind}, valid types: {{{valid}}}")
-        return kind
 
     def getter(self, operand: Operand) -> Getter:
         """The function from an item to the operand's value, or to None where it has none."""
         if isinstance(operand, Path):
-            elements = self.placeholders.elements(operand)
+            elements = self.elements(operand)
             if len(elements) == 1:
                 name = elements[0]
-                return lambda item: item.get(name)  # type: ignore[arg-type]
-            return lambda item: value_at(item, elements)
+                return lambda item, values: item.get(name)  # type: ignore[arg-type]
+            return lambda item, values: value_at(item, elements)
         if isinstance(operand, Value):
-            constant = self.placeholders.values[operand.placeholder]
-            return lambda item: constant
+            placeholder = operand.placeholder
+            return lambda item, values: values[placeholder]
         assert isinstance(operand, Call)
         self.check_types("size", operand.arguments, SIZED_TYPES)
         return size(self.getter(operand.arguments[0]))
-
-    def check_types(self, function: str, operands: Sequence[Operand], types: Collection[str]) -> None:
-        """Refuse values of the request that the operator or function cannot take."""
-        for operand in operands:
-            if isinstance(operand, Value):
-                kind = type_of(self.placeholders.values[operand.placeholder])
-                if kind not in types:
-                    self.refuse(
-                        "Incorrect operand type for operator or function; "
-                        f"operator or function: {function}, operand type: {kind}"
-                    )
 
     def check_distinct(self, function: str, first: Operand, others: Sequence[Operand]) -> None:
         """Refuse a path that is compared with itself."""
@@ -228,26 +247,22 @@ class ConditionBinder:
             elements = None
             for other in others:
                 if isinstance(other, Path):
-                    elements = elements or self.placeholders.elements(first)
-                    if elements == self.placeholders.elements(other):
+                    elements = elements or self.elements(first)
+                    if elements == self.elements(other):
                         self.refuse(
                             "The first operand must be distinct from the remaining operands for this operator or "
                             f"function; operator: {function}, first operand: {path_text(elements)}"
                         )
 
-    def refuse(self, message: str) -> NoReturn:
-        """Raise ValidationException in the name of the request's member."""
-        raise ValidationException(f"Invalid {self.parameter}: {message}")
 
-
-_BINDERS: Final[dict[type, Callable[[ConditionBinder, Any], Predicate]]] = {
-    Comparison: ConditionBinder.comparison,
-    Between: ConditionBinder.between,
-    In: ConditionBinder.in_list,
-    Not: ConditionBinder.negated,
-    And: ConditionBinder.conjunction,
-    Or: ConditionBinder.disjunction,
-    Call: ConditionBinder.call,
+_PREDICATES: Final[dict[type, Callable[[ConditionPlanner, Any], Predicate]]] = {
+    Comparison: ConditionPlanner.comparison,
+    Between: ConditionPlanner.between,
+    In: ConditionPlanner.in_list,
+    Not: ConditionPlanner.negated,
+    And: ConditionPlanner.conjunction,
+    Or: ConditionPlanner.disjunction,
+    Call: ConditionPlanner.call,
 }
 
 ORDERINGS: Final[dict[str, Callable[[Any, Any], bool]]] = {
@@ -268,9 +283,9 @@ def value_text(value: AttributeValue) -> str:
 def all_of(predicates: Sequence[Predicate]) -> Predicate:
     """Every predicate holds; looked at from left to right until one does not."""
 
-    def holds(item: Item) -> bool:
+    def holds(item: Item, values: Values) -> bool:
         for predicate in predicates:  # noqa: SIM110 - a frame less per level than all().
-            if not predicate(item):
+            if not predicate(item, values):
                 return False
         return True
 
@@ -280,9 +295,9 @@ def all_of(predicates: Sequence[Predicate]) -> Predicate:
 def any_of(predicates: Sequence[Predicate]) -> Predicate:
     """One predicate holds; looked at from left to right until one does."""
 
-    def holds(item: Item) -> bool:
+    def holds(item: Item, values: Values) -> bool:
         for predicate in predicates:  # noqa: SIM110 - a frame less per level than any().
-            if predicate(item):
+            if predicate(item, values):
                 return True
         return False
 
@@ -291,30 +306,30 @@ def any_of(predicates: Sequence[Predicate]) -> Predicate:
 
 def negation(predicate: Predicate) -> Predicate:
     """The predicate does not hold."""
-    return lambda item: not predicate(item)
+    return lambda item, values: not predicate(item, values)
 
 
 def exists(getter: Getter) -> Predicate:
     """There is a value."""
-    return lambda item: getter(item) is not None
+    return lambda item, values: getter(item, values) is not None
 
 
-def has_type(getter: Getter, kind: str) -> Predicate:
-    """There is a value of the type."""
+def has_type(getter: Getter, placeholder: str) -> Predicate:
+    """There is a value, and its type is the one that the request's value names."""
 
-    def holds(item: Item) -> bool:
-        value = getter(item)
-        return value is not None and kind in value
+    def holds(item: Item, values: Values) -> bool:
+        value = getter(item, values)
+        return value is not None and values[placeholder]["S"] in value
 
     return holds
 
 
-def equals_constant(getter: Getter, constant: AttributeValue) -> Predicate:
-    """The value equals one that the request gave."""
+def equals_value(getter: Getter, placeholder: str) -> Predicate:
+    """There is a value, equal to the request's."""
 
-    def holds(item: Item) -> bool:
-        value = getter(item)
-        return value is not None and equal(value, constant)
+    def holds(item: Item, values: Values) -> bool:
+        value = getter(item, values)
+        return value is not None and equal(value, values[placeholder])
 
     return holds
 
@@ -322,24 +337,25 @@ def equals_constant(getter: Getter, constant: AttributeValue) -> Predicate:
 def equals(left: Getter, right: Getter) -> Predicate:
     """There are two values and they are equal."""
 
-    def holds(item: Item) -> bool:
-        value = left(item)
+    def holds(item: Item, values: Values) -> bool:
+        value = left(item, values)
         if value is None:
             return False
-        other = right(item)
+        other = right(item, values)
         return other is not None and equal(value, other)
 
     return holds
 
 
-def orders_constant(ordering: Callable[[Any, Any], bool], getter: Getter, constant: AttributeValue) -> Predicate:
-    """The value is of the constant's type and stands in the order to it."""
-    kind = type_of(constant)
-    bound = comparable(constant)
+def orders_value(ordering: Callable[[Any, Any], bool], getter: Getter, placeholder: str) -> Predicate:
+    """There is a value of the type of the request's value, and stands in the order to it."""
 
-    def holds(item: Item) -> bool:
-        value = getter(item)
-        return value is not None and kind in value and ordering(comparable(value), bound)
+    def holds(item: Item, values: Values) -> bool:
+        value = getter(item, values)
+        if value is None:
+            return False
+        bound = values[placeholder]
+        return type_of(bound) in value and ordering(comparable(value), comparable(bound))
 
     return holds
 
@@ -347,9 +363,9 @@ def orders_constant(ordering: Callable[[Any, Any], bool], getter: Getter, consta
 def orders(ordering: Callable[[Any, Any], bool], left: Getter, right: Getter) -> Predicate:
     """There are two values of one type that has an order, and they stand in it."""
 
-    def holds(item: Item) -> bool:
-        value = left(item)
-        other = right(item)
+    def holds(item: Item, values: Values) -> bool:
+        value = left(item, values)
+        other = right(item, values)
         if value is None or other is None:
             return False
         kind = type_of(value)
@@ -361,9 +377,9 @@ def orders(ordering: Callable[[Any, Any], bool], left: Getter, right: Getter) ->
 def begins_with(getter: Getter, prefix: Getter) -> Predicate:
     """Both are strings or both binaries, and the first starts with the second."""
 
-    def holds(item: Item) -> bool:
-        value = getter(item)
-        start = prefix(item)
+    def holds(item: Item, values: Values) -> bool:
+        value = getter(item, values)
+        start = prefix(item, values)
         if value is None or start is None:
             return False
         if "S" in value and "S" in start:
@@ -376,9 +392,9 @@ def begins_with(getter: Getter, prefix: Getter) -> Predicate:
 def contains(getter: Getter, element: Getter) -> Predicate:
     """A string or binary has the other in it; a set or list has it as an element."""
 
-    def holds(item: Item) -> bool:
-        value = getter(item)
-        other = element(item)
+    def holds(item: Item, values: Values) -> bool:
+        value = getter(item, values)
+        other = element(item, values)
         return value is not None and other is not None and has_element(value, other)
 
     return holds
@@ -402,8 +418,8 @@ ELEMENT_OF: Final = {"S": "S", "SS": "S", "NS": "N", "BS": "B"}
 def size(getter: Getter) -> Getter:
     """The number that size() gives of the value."""
 
-    def sized(item: Item) -> AttributeValue | None:
-        value = getter(item)
+    def sized(item: Item, values: Values) -> AttributeValue | None:
+        value = getter(item, values)
         if value is None:
             return None
         [(kind, payload)] = value.items()

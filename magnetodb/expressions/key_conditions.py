@@ -1,17 +1,17 @@
 """Key conditions of Query: which partition, and which range of its sort keys."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from magnetodb.errors import ValidationException
-from magnetodb.expressions.conditions import MIRRORED, ConditionBinder
+from magnetodb.expressions.conditions import MIRRORED, ConditionPlanner
 from magnetodb.expressions.nodes import (
     And,
     Between,
     Call,
     Comparison,
     ConditionNode,
-    ConditionTree,
     In,
     Not,
     Operand,
@@ -20,10 +20,11 @@ from magnetodb.expressions.nodes import (
     Value,
 )
 from magnetodb.expressions.parser import parse_condition as parse_tree
-from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.placeholders import Names, Placeholders, Values
+from magnetodb.expressions.plans import Check, cached
 from magnetodb.model.attribute_values import AttributeValue
 
-UNSUPPORTED: Final = "Query key condition not supported"
+CACHED_LAYOUTS_MAX: Final = 512
 
 RANGE_OPERATORS: Final = frozenset(("<", "<=", ">", ">=", "BETWEEN", "begins_with"))
 
@@ -43,61 +44,90 @@ class KeyCondition(NamedTuple):
 
 
 class AttributeCondition(NamedTuple):
-    """A condition on one attribute: = or one of RANGE_OPERATORS."""
+    """A condition on one attribute: = or one of RANGE_OPERATORS, and the placeholders of its values."""
 
     name: str
     operator: str
-    values: tuple[AttributeValue, ...]
+    values: tuple[str, ...]
 
 
 class KeyConditions:
     """The conditions on key attributes as the request gave them; no attribute comes twice."""
 
-    __slots__ = ("conditions",)
+    __slots__ = ("conditions", "values")
 
-    def __init__(self, conditions: Sequence[AttributeCondition]) -> None:
+    def __init__(self, conditions: tuple[AttributeCondition, ...], values: Values) -> None:
         self.conditions = conditions
+        self.values = values
 
-    def for_key(self, partition: Sequence[str], sort: Sequence[str]) -> KeyCondition:
+    def for_key(self, partition: tuple[str, ...], sort: tuple[str, ...]) -> KeyCondition:
         """The conditions under a key schema. Raises ValidationException where they do not fit it: every partition
         attribute must be equal to a value, and the sort attributes from the first on, but the last condition may be
         a range. The values' types are not looked at."""
-        given = {condition.name: condition for condition in self.conditions}
-        partition_conditions = [_given(given, name) for name in partition]
-        sort_conditions = [_given(given, name) for name in sort[: len(given) - len(partition)]]
-        *equal, last = [*partition_conditions, *sort_conditions]
-        ranged = last.operator != "=" and bool(sort_conditions)
-        if len(given) > len(partition) + len(sort) or any(condition.operator != "=" for condition in equal):
-            raise ValidationException(UNSUPPORTED)
-        if last.operator != "=" and not ranged:
-            raise ValidationException(UNSUPPORTED)
+        values = self.values
+        partition_values, equal_values, operator, range_values = _layout(self.conditions, partition, sort)
         return KeyCondition(
-            tuple([condition.values[0] for condition in partition_conditions]),
-            tuple([condition.values[0] for condition in (sort_conditions[:-1] if ranged else sort_conditions)]),
-            last.operator if ranged else None,
-            last.values if ranged else (),
+            tuple([values[placeholder] for placeholder in partition_values]),
+            tuple([values[placeholder] for placeholder in equal_values]) if equal_values else (),
+            operator,
+            tuple([values[placeholder] for placeholder in range_values]) if range_values else (),
         )
+
+
+Layout: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], str | None, tuple[str, ...]]
+"""A KeyCondition with placeholders in place of values."""
+
+
+@lru_cache(CACHED_LAYOUTS_MAX)
+def _layout(conditions: tuple[AttributeCondition, ...], partition: tuple[str, ...], sort: tuple[str, ...]) -> Layout:
+    """Depends on its arguments only; what fits a schema is small, and misfits are not kept."""
+    given = {condition.name: condition for condition in conditions}
+    partition_conditions = [_given(given, name) for name in partition]
+    sort_conditions = [_given(given, name) for name in sort[: len(given) - len(partition)]]
+    ranged = bool(sort_conditions) and sort_conditions[-1].operator != "="
+    equal_conditions = sort_conditions[:-1] if ranged else sort_conditions
+    if len(given) > len(partition) + len(sort) or any(
+        condition.operator != "=" for condition in [*partition_conditions, *equal_conditions]
+    ):
+        raise ValidationException("Query key condition not supported")
+    return (
+        tuple([condition.values[0] for condition in partition_conditions]),
+        tuple([condition.values[0] for condition in equal_conditions]),
+        sort_conditions[-1].operator if ranged else None,
+        sort_conditions[-1].values if ranged else (),
+    )
 
 
 def parse_key_conditions(
     text: str, placeholders: Placeholders, parameter: str = "KeyConditionExpression"
 ) -> KeyConditions:
-    """The key conditions that `text` states."""
-    return bind_key_conditions(parse_tree(parameter, text), placeholders, parameter)
+    """The key conditions that `text` states. Raises ValidationException for what only a filter can say."""
+    plan = _plan_of_text(parameter, text, placeholders.names)
+    placeholders.use(parameter, plan.names, plan.values)
+    values = placeholders.values
+    for check in plan.checks:
+        check(values)
+    return KeyConditions(plan.conditions, values)
 
 
-def bind_key_conditions(tree: ConditionTree, placeholders: Placeholders, parameter: str) -> KeyConditions:
-    """The key conditions with their placeholders resolved. Raises ValidationException for undefined placeholders and
-    for what only a filter can say."""
-    placeholders.use(parameter, tree.placeholders)
-    binder = ConditionBinder(placeholders, parameter)
+class KeyConditionsPlan(NamedTuple):
+    """Key conditions but for their values."""
+
+    conditions: tuple[AttributeCondition, ...]
+    checks: tuple[Check, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+
+
+@cached
+def _plan_of_text(parameter: str, text: str, names: Names) -> KeyConditionsPlan:
+    tree = parse_tree(parameter, text)
+    planner = ConditionPlanner(parameter, names, tree.names)
     nodes = tree.condition.conditions if isinstance(tree.condition, And) else (tree.condition,)
-    conditions = [_condition(binder, node) for node in nodes]
-    if len(conditions) > 1 and len({condition.name for condition in conditions}) < len(conditions):
-        raise ValidationException(
-            f"Invalid {parameter}: KeyConditionExpressions must only contain one condition per key"
-        )
-    return KeyConditions(conditions)
+    conditions = tuple([_condition(planner, node) for node in nodes])
+    if len({condition.name for condition in conditions}) < len(conditions):
+        planner.refuse("KeyConditionExpressions must only contain one condition per key")
+    return KeyConditionsPlan(conditions, tuple(planner.checks), tree.names, tree.values)
 
 
 def _given(given: dict[str, AttributeCondition], name: str) -> AttributeCondition:
@@ -107,9 +137,9 @@ def _given(given: dict[str, AttributeCondition], name: str) -> AttributeConditio
     return condition
 
 
-def _condition(binder: ConditionBinder, node: ConditionNode) -> AttributeCondition:
+def _condition(planner: ConditionPlanner, node: ConditionNode) -> AttributeCondition:
     if isinstance(node, Comparison):
-        return _comparison(binder, node)
+        return _comparison(planner, node)
     first: Operand
     others: tuple[Operand, ...]
     if isinstance(node, Between):
@@ -125,11 +155,11 @@ def _condition(binder: ConditionBinder, node: ConditionNode) -> AttributeConditi
             "first operand"
         )
     _refuse_operands((first, *others))
-    binder.predicate(node)
-    return AttributeCondition(_name(binder, first), operator, _values(binder, others))
+    planner.predicate(node)
+    return AttributeCondition(_name(planner, first), operator, _values(others))
 
 
-def _comparison(binder: ConditionBinder, node: Comparison) -> AttributeCondition:
+def _comparison(planner: ConditionPlanner, node: Comparison) -> AttributeCondition:
     operator, left, right = node
     if operator == "<>":
         _refuse_operator(node)
@@ -138,21 +168,20 @@ def _comparison(binder: ConditionBinder, node: Comparison) -> AttributeCondition
     if not isinstance(left, Path) or not isinstance(right, Value):
         _refuse_operands((left, right))
     if operator != "=":
-        binder.predicate(node)
-    return AttributeCondition(_name(binder, left), operator, _values(binder, (right,)))
+        planner.predicate(node)
+    return AttributeCondition(_name(planner, left), operator, _values((right,)))
 
 
-def _name(binder: ConditionBinder, operand: Operand) -> str:
+def _name(planner: ConditionPlanner, operand: Operand) -> str:
     assert isinstance(operand, Path)
-    elements = binder.placeholders.elements(operand)
+    elements = planner.elements(operand)
     if len(elements) > 1:
         raise ValidationException("KeyConditionExpressions cannot have conditions on nested attributes")
     return str(elements[0])
 
 
-def _values(binder: ConditionBinder, operands: Sequence[Operand]) -> tuple[AttributeValue, ...]:
-    values = binder.placeholders.values
-    return tuple([values[operand.placeholder] for operand in operands if isinstance(operand, Value)])
+def _values(operands: Sequence[Operand]) -> tuple[str, ...]:
+    return tuple([operand.placeholder for operand in operands if isinstance(operand, Value)])
 
 
 def _refuse_operator(node: Any) -> NoReturn:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from magnetodb.errors import ValidationException
-from magnetodb.expressions.conditions import ATTRIBUTE_TYPES, Condition, bind_condition
-from magnetodb.expressions.key_conditions import AttributeCondition, KeyConditions
+from magnetodb.expressions.conditions import ATTRIBUTE_TYPES, Condition, plan_condition
+from magnetodb.expressions.key_conditions import RANGE_OPERATORS, AttributeCondition, KeyConditions
 from magnetodb.expressions.nodes import (
     Action,
     AddAction,
@@ -25,9 +25,8 @@ from magnetodb.expressions.nodes import (
     UpdateTree,
     Value,
 )
-from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.expressions.projections import Projection
-from magnetodb.expressions.updates import SET_TYPES, TYPE_WORDS, Update, bind_update
+from magnetodb.expressions.updates import SET_TYPES, TYPE_WORDS, Update, plan_update
 from magnetodb.model.attribute_values import AttributeValue, canonical_value, comparable, type_of
 
 INVALID: Final = "One or more parameter values were invalid: "
@@ -95,9 +94,6 @@ class _Placeholders:
         self.values[placeholder] = value
         return Value(placeholder)
 
-    def resolved(self) -> Placeholders:
-        return Placeholders(self.names, self.values)
-
 
 def expected_condition(
     expected: Mapping[str, Mapping[str, Any]] | None, conditional_operator: str | None
@@ -131,23 +127,24 @@ def key_conditions(conditions: Mapping[str, Mapping[str, Any]]) -> KeyConditions
     """The key conditions that KeyConditions states."""
     if not conditions:
         raise ValidationException("Conditions can be of length 1 or 2 only")
+    made = _Placeholders()
     checked = []
     for name, entry in conditions.items():
         operator = entry["ComparisonOperator"]
         values = _checked_values(operator, entry.get("AttributeValueList") or (), INVALID)
-        checked.append((name, operator, values))
-    if any(operator not in KEY_OPERATORS for _, operator, _ in checked):
+        operands = tuple([made.value(value).placeholder for value in values])
+        checked.append(AttributeCondition(name, KEY_OPERATORS.get(operator, operator), operands))
+    if any(condition.operator not in RANGE_OPERATORS and condition.operator != "=" for condition in checked):
         raise ValidationException("Attempted conditional constraint is not an indexable operation")
-    return KeyConditions(
-        [AttributeCondition(name, KEY_OPERATORS[operator], tuple(values)) for name, operator, values in checked]
-    )
+    return KeyConditions(tuple(checked), made.values)
 
 
 def attribute_updates(updates: Mapping[str, Mapping[str, Any]]) -> Update:
     """The update that AttributeUpdates states; without entries one that changes nothing."""
     made = _Placeholders()
     actions = [_action(made, name, entry) for name, entry in updates.items()]
-    return bind_update(UpdateTree(tuple(actions), ()), made.resolved(), "AttributeUpdates", TYPE_MISMATCH)
+    plan = plan_update(UpdateTree(tuple(actions), (), ()), made.names, "AttributeUpdates", TYPE_MISMATCH)
+    return Update(plan, made.values)
 
 
 def attributes_to_get(names: Sequence[str]) -> Projection:
@@ -178,7 +175,8 @@ def _condition(
     whole = nodes[0]
     if len(nodes) > 1:
         whole = Or(tuple(nodes)) if conditional_operator == "OR" else And(tuple(nodes))
-    return bind_condition(ConditionTree(whole, (), tuple(made.names)), made.resolved(), parameter)
+    plan = plan_condition(ConditionTree(whole, (), (), tuple(made.names)), made.names, parameter)
+    return Condition(plan.predicate, made.values, plan.attributes)
 
 
 def _expectation(made: _Placeholders, name: str, entry: Mapping[str, Any]) -> ConditionNode:

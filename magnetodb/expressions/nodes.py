@@ -110,10 +110,11 @@ Action: TypeAlias = SetAction | RemoveAction | AddAction | DeleteAction
 
 
 class ConditionTree(NamedTuple):
-    """A parsed condition with its placeholders in order of appearance and the first elements of its paths."""
+    """A parsed condition with its #names and :values in order of appearance and the first elements of its paths."""
 
     condition: ConditionNode
-    placeholders: tuple[str, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
     roots: tuple[str, ...]
 
 
@@ -121,11 +122,12 @@ class UpdateTree(NamedTuple):
     """A parsed update expression: its actions section after section, as written."""
 
     actions: tuple[Action, ...]
-    placeholders: tuple[str, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 class ProjectionTree(NamedTuple):
     """A parsed projection expression."""
 
     paths: tuple[Path, ...]
-    placeholders: tuple[str, ...]
+    names: tuple[str, ...]

@@ -5,10 +5,8 @@ Of several faults the one that AWS looks for first is reported: syntax, then the
 """
 
 import re
-from collections.abc import Callable
 from enum import IntEnum
-from functools import lru_cache
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, NoReturn
 
 from magnetodb.errors import ValidationException
 from magnetodb.expressions.nodes import (
@@ -41,25 +39,34 @@ PATH_ELEMENTS_MAX = 32
 IN_OPERANDS_MAX = 100
 FUNCTION_DEPTH_MAX = 64
 LIST_INDEX_MAX = 2**31 - 1
-CACHED_TREES_MAX = 512
-CACHED_TEXT_CHARACTERS_MAX = 1024
-
-Tree = TypeVar("Tree", ConditionTree, UpdateTree, ProjectionTree)
 
 
 def parse_condition(parameter: str, text: str) -> ConditionTree:
     """The tree of a condition, filter or key condition expression; `parameter` is its name in the request."""
-    return _parsed(_condition_tree, _cached_condition_tree, parameter, text)
+    parser = _ConditionParser(parameter, text)
+    condition = parser.condition()
+    parser.refuse_faults()
+    return ConditionTree(condition, tuple(parser.names), tuple(parser.values), tuple(parser.roots))
 
 
 def parse_update(parameter: str, text: str) -> UpdateTree:
     """The tree of an update expression."""
-    return _parsed(_update_tree, _cached_update_tree, parameter, text)
+    parser = _UpdateParser(parameter, text)
+    actions = parser.actions()
+    parser.refuse_faults()
+    return UpdateTree(tuple(actions), tuple(parser.names), tuple(parser.values))
 
 
 def parse_projection(parameter: str, text: str) -> ProjectionTree:
-    """The tree of a projection expression."""
-    return _parsed(_projection_tree, _cached_projection_tree, parameter, text)
+    """The tree of a projection expression: path { "," path } ."""
+    parser = _Parser(parameter, text)
+    paths = [parser.path()]
+    while parser.token == ",":
+        parser.advance()
+        paths.append(parser.path())
+    parser.expect(END)
+    parser.refuse_faults()
+    return ProjectionTree(tuple(paths), tuple(parser.names))
 
 
 class Fault(IntEnum):
@@ -105,16 +112,6 @@ END = ""
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|[0-9]+|<>|<=|>=|[^ \t\r\n\f]")
 
 
-def _parsed(
-    parse: Callable[[str, str], Tree], parse_cached: Callable[[str, str], Tree], parameter: str, text: str
-) -> Tree:
-    """Long texts are parsed anew each time, which bounds the memory of the caches. Trees are immutable, hence always
-    right; faulty texts are not kept."""
-    if len(text) <= CACHED_TEXT_CHARACTERS_MAX:
-        return parse_cached(parameter, text)
-    return parse(parameter, text)
-
-
 class _Parser:
     """The tokens of a text, the place reached, and the faults met on the way."""
 
@@ -133,7 +130,8 @@ class _Parser:
         self.starts.append(len(text))
         self.position = 0
         self.token = self.tokens[0]
-        self.placeholders: dict[str, None] = {}
+        self.names: dict[str, None] = {}
+        self.values: dict[str, None] = {}
         self.faults: dict[Fault, str] = {}
         self.operators = 0
         self.last_group = (-1, -1)
@@ -209,7 +207,7 @@ class _Parser:
         """Name = letter { letter | digit | "_" } | "#" ( letter | digit | "_" ) { letter | digit | "_" } ."""
         token = self.token
         if token[:1] == "#" and len(token) > 1:
-            self.placeholders[token] = None
+            self.names[token] = None
         elif not ("a" <= token[:1].lower() <= "z") or token.upper() in self.keywords:
             self.refuse_token()
         elif token.upper() in RESERVED_WORDS:
@@ -232,7 +230,7 @@ class _Parser:
         """Operand = path | ":" name | function "(" operand { "," operand } ")" ."""
         token = self.token
         if token[:1] == ":" and len(token) > 1:
-            self.placeholders[token] = None
+            self.values[token] = None
             return Value(self.advance())
         if self.tokens[self.position + 1 : self.position + 2] == ["("] and "a" <= token[:1].lower() <= "z":
             return self.call(depth)
@@ -461,7 +459,7 @@ class _UpdateParser(_Parser):
             return SetAction(path, self.set_value())
         if self.token[:1] != ":" or len(self.token) == 1:
             self.refuse_token()
-        self.placeholders[self.token] = None
+        self.values[self.token] = None
         value = Value(self.advance())
         return AddAction(path, value) if section == "ADD" else DeleteAction(path, value)
 
@@ -484,39 +482,8 @@ class _UpdateParser(_Parser):
             self.fault(Fault.MISPLACED_FUNCTION, message)
 
 
-def _condition_tree(parameter: str, text: str) -> ConditionTree:
-    parser = _ConditionParser(parameter, text)
-    condition = parser.condition()
-    parser.refuse_faults()
-    return ConditionTree(condition, tuple(parser.placeholders), tuple(parser.roots))
-
-
-def _update_tree(parameter: str, text: str) -> UpdateTree:
-    parser = _UpdateParser(parameter, text)
-    actions = parser.actions()
-    parser.refuse_faults()
-    return UpdateTree(tuple(actions), tuple(parser.placeholders))
-
-
-def _projection_tree(parameter: str, text: str) -> ProjectionTree:
-    """Projection = path { "," path } ."""
-    parser = _Parser(parameter, text)
-    paths = [parser.path()]
-    while parser.token == ",":
-        parser.advance()
-        paths.append(parser.path())
-    parser.expect(END)
-    parser.refuse_faults()
-    return ProjectionTree(tuple(paths), tuple(parser.placeholders))
-
-
 def _chain(kind: type[And] | type[Or], left: ConditionNode, right: ConditionNode) -> ConditionNode:
     """Left and right in one flat node: (a AND b) AND c is a chain of three."""
     lefts = left.conditions if isinstance(left, kind) else (left,)
     rights = right.conditions if isinstance(right, kind) else (right,)
     return kind(lefts + rights)
-
-
-_cached_condition_tree = lru_cache(CACHED_TREES_MAX)(_condition_tree)
-_cached_update_tree = lru_cache(CACHED_TREES_MAX)(_update_tree)
-_cached_projection_tree = lru_cache(CACHED_TREES_MAX)(_projection_tree)

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from magnetodb.errors import ValidationException
-from magnetodb.expressions.document_paths import Elements
-from magnetodb.expressions.nodes import Path
 from magnetodb.model.attribute_values import AttributeValue, canonical_value
 
 _NAME_KEY: Final = re.compile(r"#[A-Za-z0-9_]+").fullmatch
 _VALUE_KEY: Final = re.compile(r":[A-Za-z0-9_]+").fullmatch
 
-NO_NAMES: Final[Mapping[str, str]] = {}
-NO_VALUES: Final[Mapping[str, AttributeValue]] = {}
+Names: TypeAlias = Mapping[str, str]
+Values: TypeAlias = Mapping[str, AttributeValue]
+
+NO_NAMES: Final[Names] = {}
+NO_VALUES: Final[Values] = {}
 
 
 class Placeholders:
@@ -24,34 +25,21 @@ class Placeholders:
 
     __slots__ = ("names", "used", "values")
 
-    def __init__(self, names: Mapping[str, str] = NO_NAMES, values: Mapping[str, AttributeValue] = NO_VALUES) -> None:
+    def __init__(self, names: Names = NO_NAMES, values: Values = NO_VALUES) -> None:
         self.names = names
         self.values = values
         self.used: set[str] = set()
 
-    def use(self, parameter: str, placeholders: Iterable[str]) -> None:
-        """Raise ValidationException for the first that is not defined; remember the others as used."""
-        for placeholder in placeholders:
-            if placeholder[0] == "#":
-                if placeholder not in self.names:
-                    raise ValidationException(
-                        f"Invalid {parameter}: An expression attribute name used in the document path is not defined; "
-                        f"attribute name: {placeholder}"
-                    )
-            elif placeholder not in self.values:
+    def use(self, parameter: str, names: Iterable[str], values: Iterable[str]) -> None:
+        """Remember the placeholders of an expression as used, of which the names are known to be defined. Raise
+        ValidationException for the first value that is not."""
+        for placeholder in values:
+            if placeholder not in self.values:
                 raise ValidationException(
                     f"Invalid {parameter}: An expression attribute value used in expression is not defined; "
                     f"attribute value: {placeholder}"
                 )
-        self.used.update(placeholders)
-
-    def elements(self, path: Path) -> Elements:
-        """The elements of a path whose placeholders have passed `use`."""
-        names = self.names
-        if not names:
-            return path.elements
-        # Only placeholders are keys of names: neither an attribute's name nor a list index starts with #.
-        return tuple([names.get(element, element) for element in path.elements])  # type: ignore[arg-type]
+        self.used.update(names, values)
 
     def refuse_unused(self) -> None:
         """Raise ValidationException if a name or value of the request is used by no expression."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from magnetodb.expressions.document_paths import Elements, Item, PathTree, path_tree
 from magnetodb.expressions.parser import parse_projection as parse_tree
-from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.placeholders import Names, Placeholders
+from magnetodb.expressions.plans import Planner, cached
 from magnetodb.model.attribute_values import AttributeValue
 
 
@@ -28,9 +29,16 @@ class Projection:
 
 def parse_projection(text: str, placeholders: Placeholders, parameter: str = "ProjectionExpression") -> Projection:
     """The projection that `text` states."""
+    projection, names = _projection_plan(parameter, text, placeholders.names)
+    placeholders.use(parameter, names, ())
+    return projection
+
+
+@cached
+def _projection_plan(parameter: str, text: str, names: Names) -> tuple[Projection, tuple[str, ...]]:
     tree = parse_tree(parameter, text)
-    placeholders.use(parameter, tree.placeholders)
-    return Projection([placeholders.elements(path) for path in tree.paths], parameter)
+    planner = Planner(parameter, names, tree.names)
+    return Projection([planner.elements(path) for path in tree.paths], parameter), tree.names
 
 
 def _members_of(members: Item, tree: PathTree) -> Item:

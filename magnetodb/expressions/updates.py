@@ -5,7 +5,7 @@ Every right-hand side looks at the old item. What stays is shared between old an
 
 from collections.abc import Callable, Collection, Sequence
 from decimal import Context
-from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from magnetodb.errors import ValidationException
 from magnetodb.expressions.document_paths import Elements, Item, PathTree, path_tree, value_at
@@ -14,7 +14,6 @@ from magnetodb.expressions.nodes import (
     AddAction,
     Arithmetic,
     Call,
-    DeleteAction,
     Operand,
     Path,
     RemoveAction,
@@ -23,12 +22,13 @@ from magnetodb.expressions.nodes import (
     Value,
 )
 from magnetodb.expressions.parser import parse_update as parse_tree
-from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.placeholders import Names, Placeholders, Values
+from magnetodb.expressions.plans import Check, Planner, cached
 from magnetodb.expressions.projections import Projection
 from magnetodb.model.attribute_values import AttributeValue, canonical_number, canonical_value, number
 
-Evaluation: TypeAlias = Callable[[Item], AttributeValue | None]
-"""From the old item to the new value at a path, or to None when nothing shall be there."""
+Evaluation: TypeAlias = Callable[[Item, Values], AttributeValue | None]
+"""From the old item and a request's values to the new value at a path, or to None when nothing shall be there."""
 
 ADDABLE_TYPES: Final = frozenset(("N", "SS", "NS", "BS"))
 SET_TYPES: Final = frozenset(("SS", "NS", "BS"))
@@ -63,14 +63,25 @@ class Step(NamedTuple):
     removes: bool
 
 
+class UpdatePlan(NamedTuple):
+    """An update but for its values. `tree` has the steps' paths; `names` and `values` are the placeholders it uses."""
+
+    steps: tuple[Step, ...]
+    tree: PathTree
+    checks: tuple[Check, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+
+
 class Update:
-    """An update whose placeholders are resolved."""
+    """An update with the values of a request."""
 
-    __slots__ = ("steps", "tree")
+    __slots__ = ("steps", "tree", "values")
 
-    def __init__(self, steps: Sequence[Step], tree: PathTree) -> None:
-        self.steps = steps
-        self.tree = tree
+    def __init__(self, plan: UpdatePlan, values: Values) -> None:
+        self.steps = plan.steps
+        self.tree = plan.tree
+        self.values = values
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -91,7 +102,8 @@ class Update:
 
         Raises ValidationException where the item has not what the update needs.
         """
-        values = [step.evaluate(item) for step in self.steps]
+        given = self.values
+        values = [step.evaluate(item, given) for step in self.steps]
         return _updated_members(item, self.tree, values, 0)
 
     def updated_old(self, old: Item) -> Item:
@@ -105,53 +117,73 @@ class Update:
 
 def parse_update(text: str, placeholders: Placeholders, parameter: str = "UpdateExpression") -> Update:
     """The update that `text` states."""
-    return bind_update(parse_tree(parameter, text), placeholders, parameter)
+    return bind_update(_plan_of_text(parameter, text, placeholders.names), placeholders, parameter)
 
 
-def bind_update(tree: UpdateTree, placeholders: Placeholders, parameter: str, wrong_type: str = WRONG_TYPE) -> Update:
-    """The update with its placeholders resolved; `wrong_type` is what it says when the item has a value that cannot be
-    added to, subtracted from or appended to. Raises ValidationException for undefined placeholders, operands that
-    can be seen to be wrong without an item, and paths in each other's way."""
-    placeholders.use(parameter, tree.placeholders)
-    binder = UpdateBinder(placeholders, parameter, wrong_type)
-    steps = [binder.step(action) for action in tree.actions]
-    return Update(steps, path_tree(parameter, [step.elements for step in steps]))
+def bind_update(plan: UpdatePlan, placeholders: Placeholders, parameter: str) -> Update:
+    """The update with the values of a request. Raises ValidationException for values that are not defined, and for
+    those that can be seen to be wrong without an item."""
+    placeholders.use(parameter, plan.names, plan.values)
+    values = placeholders.values
+    for check in plan.checks:
+        check(values)
+    return Update(plan, values)
 
 
-class UpdateBinder:
-    """Makes steps of actions, with one request's placeholders."""
+def plan_update(tree: UpdateTree, names: Names, parameter: str, wrong_type: str = WRONG_TYPE) -> UpdatePlan:
+    """The plan of a tree; `wrong_type` is what it says when the item has a value that cannot be added to, subtracted
+    from or appended to. Raises ValidationException for names that are not defined, and for paths in each other's way.
+    """
+    planner = UpdatePlanner(parameter, names, tree.names, wrong_type)
+    steps = tuple([planner.step(action) for action in tree.actions])
+    paths = path_tree(parameter, [step.elements for step in steps])
+    return UpdatePlan(steps, paths, tuple(planner.checks), tree.names, tree.values)
 
-    __slots__ = ("parameter", "placeholders", "wrong_type")
 
-    def __init__(self, placeholders: Placeholders, parameter: str, wrong_type: str) -> None:
-        self.placeholders = placeholders
-        self.parameter = parameter
+@cached
+def _plan_of_text(parameter: str, text: str, names: Names) -> UpdatePlan:
+    return plan_update(parse_tree(parameter, text), names, parameter)
+
+
+class UpdatePlanner(Planner):
+    """Makes steps of actions."""
+
+    __slots__ = ("wrong_type",)
+
+    def __init__(self, parameter: str, names: Names, placeholders: Sequence[str], wrong_type: str) -> None:
+        super().__init__(parameter, names, placeholders)
         self.wrong_type = wrong_type
 
     def step(self, action: Action) -> Step:
         """The step of an action."""
-        elements = self.placeholders.elements(action.path)
+        elements = self.elements(action.path)
         if isinstance(action, SetAction):
             return Step(elements, self.evaluation(action.value), False)
         if isinstance(action, RemoveAction):
             return Step(elements, _nothing, True)
-        value = self.placeholders.values[action.value.placeholder]
-        wrong_type = self.wrong_type
+        placeholder, wrong_type = action.value.placeholder, self.wrong_type
         if isinstance(action, AddAction):
-            self._check_action_type("ADD", value, ADDABLE_TYPES)
-            return Step(elements, lambda item: added(value_at(item, elements), value, wrong_type), False)
-        assert isinstance(action, DeleteAction)
-        self._check_action_type("DELETE", value, SET_TYPES)
-        return Step(elements, lambda item: deleted(value_at(item, elements), value, wrong_type), False)
+            self.check_type("operator: ADD", action.value, ADDABLE_TYPES, TYPE_WORDS)
+            return Step(
+                elements,
+                lambda item, values: added(value_at(item, elements), values[placeholder], wrong_type),
+                False,
+            )
+        self.check_type("operator: DELETE", action.value, SET_TYPES, TYPE_WORDS)
+        return Step(
+            elements,
+            lambda item, values: deleted(value_at(item, elements), values[placeholder], wrong_type),
+            False,
+        )
 
     def evaluation(self, operand: Operand) -> Evaluation:
         """The function from the old item to the operand's value; recursion is bounded by the nesting of functions."""
         if isinstance(operand, Value):
-            constant = self.placeholders.values[operand.placeholder]
-            return lambda item: constant
+            placeholder = operand.placeholder
+            return lambda item, values: values[placeholder]
         if isinstance(operand, Path):
-            elements = self.placeholders.elements(operand)
-            return lambda item: _existing(value_at(item, elements))
+            elements = self.elements(operand)
+            return lambda item, values: _existing(value_at(item, elements))
         if isinstance(operand, Arithmetic):
             return self._arithmetic(operand)
         if operand.function == "list_append":
@@ -160,19 +192,19 @@ class UpdateBinder:
 
     def _arithmetic(self, operand: Arithmetic) -> Evaluation:
         symbol, wrong_type = operand.operator, self.wrong_type
-        self._check_operand_types(symbol, (operand.left, operand.right), "N")
+        self.check_types(symbol, (operand.left, operand.right), ("N",))
         left = self.evaluation(operand.left)
         right = self.evaluation(operand.right)
-        return lambda item: computed(symbol, left(item), right(item), wrong_type)
+        return lambda item, values: computed(symbol, left(item, values), right(item, values), wrong_type)
 
     def _list_append(self, call: Call) -> Evaluation:
-        self._check_operand_types("list_append", call.arguments, "L")
+        self.check_types("list_append", call.arguments, ("L",))
         left, right = map(self.evaluation, call.arguments)
         wrong_type = self.wrong_type
 
-        def appended(item: Item) -> AttributeValue:
-            head = left(item)
-            tail = right(item)
+        def appended(item: Item, values: Values) -> AttributeValue:
+            head = left(item, values)
+            tail = right(item, values)
             if head is None or tail is None or "L" not in head or "L" not in tail:
                 raise ValidationException(wrong_type)
             return {"L": head["L"] + tail["L"]}
@@ -182,29 +214,14 @@ class UpdateBinder:
     def _if_not_exists(self, call: Call) -> Evaluation:
         path, operand = call.arguments
         assert isinstance(path, Path)
-        elements = self.placeholders.elements(path)
+        elements = self.elements(path)
         default = self.evaluation(operand)
 
-        def existing_or_default(item: Item) -> AttributeValue | None:
+        def existing_or_default(item: Item, values: Values) -> AttributeValue | None:
             value = value_at(item, elements)
-            return default(item) if value is None else value
+            return default(item, values) if value is None else value
 
         return existing_or_default
-
-    def _check_operand_types(self, function: str, operands: Sequence[Operand], kind: str) -> None:
-        for operand in operands:
-            if isinstance(operand, Value):
-                [given] = self.placeholders.values[operand.placeholder]
-                if given != kind:
-                    self._refuse(f"operator or function: {function}, operand type: {given}")
-
-    def _check_action_type(self, action: str, value: AttributeValue, types: Collection[str]) -> None:
-        [kind] = value
-        if kind not in types:
-            self._refuse(f"operator: {action}, operand type: {TYPE_WORDS[kind]}")
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise ValidationException(f"Invalid {self.parameter}: Incorrect operand type for operator or function; {what}")
 
 
 def computed(
@@ -242,7 +259,7 @@ def deleted(old: AttributeValue | None, operand: AttributeValue, wrong_type: str
     return {kind: left} if left else None
 
 
-def _nothing(item: Item) -> None:
+def _nothing(item: Item, values: Values) -> None:
     return None
 
 
