@@ -8,11 +8,17 @@ from magnetodb.context import RequestContext
 from magnetodb.errors import ResourceNotFoundException, UnknownOperationException, ValidationException
 from magnetodb.operations import (
     create_table,
+    delete_item,
     delete_table,
     describe_endpoints,
     describe_limits,
     describe_table,
+    get_item,
     list_tables,
+    put_item,
+    query,
+    scan,
+    update_item,
     update_table,
 )
 from magnetodb.operations.cell import Cell
@@ -24,11 +30,17 @@ from magnetodb.policies import authorize
 
 OPERATIONS: Final[dict[str, ModuleType]] = {
     "CreateTable": create_table,
+    "DeleteItem": delete_item,
     "DeleteTable": delete_table,
     "DescribeEndpoints": describe_endpoints,
     "DescribeLimits": describe_limits,
     "DescribeTable": describe_table,
+    "GetItem": get_item,
     "ListTables": list_tables,
+    "PutItem": put_item,
+    "Query": query,
+    "Scan": scan,
+    "UpdateItem": update_item,
     "UpdateTable": update_table,
 }
 """Each module has `async def run(cell, context, request) -> dict`; its request's shape is in `requests.py`."""

@@ -1,0 +1,31 @@
+"""DeleteItem: the item with a key goes, if there is one."""
+
+from typing import Any
+
+from magnetodb.context import RequestContext
+from magnetodb.model.items import StoredItem
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.parameters import CONDITIONAL_WRITE
+from magnetodb.operations.reads import named_table
+from magnetodb.operations.writes import check_condition, check_return_values, condition_of, write_answer
+
+
+async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
+    placeholders = CONDITIONAL_WRITE.placeholders(request)
+    returns_old = check_return_values(request)
+    condition = None if placeholders is None else condition_of(request, placeholders)
+    if placeholders is not None:
+        placeholders.refuse_unused()
+    table = await named_table(cell, context, request)
+    key = table.keys.requested_key(request["Key"])
+
+    def replace(old: StoredItem | None) -> None:
+        if condition is not None:
+            check_condition(condition, old, request)
+
+    old, _ = await cell.manager.write_item(table, key, replace)
+    answer = write_answer(request, table, key, old, None)
+    if returns_old and old is not None:
+        answer["Attributes"] = old.json
+    return answer

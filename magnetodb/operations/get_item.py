@@ -1,0 +1,33 @@
+"""GetItem: one item by its key."""
+
+from typing import Any
+
+from magnetodb.context import RequestContext
+from magnetodb.model.capacity import Capacity, read_units
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.parameters import GET_ITEM
+from magnetodb.operations.reads import named_table, projection_of
+
+
+async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    """Member Item is absent where there is no item. The stored JSON is spliced in unparsed unless it is projected.
+
+    Raises ResourceNotFoundException, ValidationException.
+    """
+    placeholders = GET_ITEM.placeholders(request)
+    projection = None if placeholders is None else projection_of(request, placeholders)
+    if placeholders is not None:
+        placeholders.refuse_unused()
+    table = await named_table(cell, context, request)
+    key = table.keys.requested_key(request["Key"])
+    consistent = request.get("ConsistentRead") is True
+    stored = await cell.manager.get_item(key, consistent=consistent)
+    answer: dict[str, Any] = {}
+    if stored is not None:
+        answer["Item"] = stored.json if projection is None else projection.apply(stored.item)
+    wanted = request.get("ReturnConsumedCapacity")
+    if wanted is not None and wanted != "NONE":
+        capacity = Capacity(table.keys)
+        capacity.add_read(read_units(stored.size if stored is not None else 0, consistent=consistent))
+        answer["ConsumedCapacity"] = capacity.consumed(wanted)
+    return answer

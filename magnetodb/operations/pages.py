@@ -1,0 +1,186 @@
+"""Pages of Query and Scan: Limit, the megabyte, the filter, and where the next page begins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final, NamedTuple
+
+from magnetodb.context import RequestContext
+from magnetodb.errors import ValidationException
+from magnetodb.expressions.conditions import Condition, parse_condition
+from magnetodb.expressions.legacy import filter_condition
+from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.projections import Projection
+from magnetodb.model.capacity import Capacity, read_units
+from magnetodb.model.items import StoredItem, canonical_item
+from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
+from magnetodb.model.rows import RowKey
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.reads import named_table
+from magnetodb.operations.selects import Selection, selection
+from magnetodb.storage.manager import ReadItem, StorageManager
+from magnetodb.storage.tables import TableInfo
+
+PAGE_BYTES_MAX: Final = 1_048_576
+"""Of items before the filter. The item with which a page reaches it is its last."""
+
+EVALUATED_BYTES_MAX: Final = 131_072
+"""Of items that were parsed in one go: about 2 ms. Then others get the loop."""
+
+
+class Target(NamedTuple):
+    """What a Query or Scan reads: a table, or the index that `codec` belongs to."""
+
+    table: TableInfo
+    codec: KeyCodec
+    consistent: bool
+
+
+class Evaluation(NamedTuple):
+    """What becomes of the items that were read."""
+
+    condition: Condition | None
+    projection: Projection | None
+    selection: Selection
+
+
+class PageOfItems:
+    """What was read so far. `items` is None where only the count is wanted; `last` is the key of the row at which the
+    page ended before the range did."""
+
+    __slots__ = ("count", "fetched_units", "items", "last", "scanned", "size")
+
+    def __init__(self, *, counts_only: bool) -> None:
+        self.items: list[Any] | None = None if counts_only else []
+        self.count = 0
+        self.scanned = 0
+        self.size = 0
+        self.fetched_units = 0.0
+        self.last: RowKey | None = None
+
+
+async def target(cell: Cell, context: RequestContext, request: dict[str, Any]) -> Target:
+    """The table or index that the request names. Raises ResourceNotFoundException for the table, ValidationException
+    for the index, or where it cannot be read consistently."""
+    table = await named_table(cell, context, request)
+    consistent = request.get("ConsistentRead") is True
+    name = request.get("IndexName")
+    if name is None:
+        return Target(table, table.keys.base, consistent)
+    codec = table.keys.indexes.get(name)
+    if codec is None:
+        raise ValidationException(f"The table does not have the specified index: {name}")
+    assert codec.index is not None
+    if consistent and codec.index.kind == "GSI":
+        raise ValidationException("Consistent reads are not supported on global secondary indexes")
+    return Target(table, codec, consistent)
+
+
+def filter_of(request: dict[str, Any], placeholders: Placeholders, legacy: str) -> Condition | None:
+    """The condition of FilterExpression, or of the legacy parameter of that name; None where there is none."""
+    text = request.get("FilterExpression")
+    if text is not None:
+        return parse_condition(text, placeholders, "FilterExpression")
+    return filter_condition(legacy, request.get(legacy), request.get("ConditionalOperator"))
+
+
+def check_start_key(request: dict[str, Any]) -> None:
+    """Raise ValidationException where a value of ExclusiveStartKey is none, whatever the table is."""
+    start = request.get("ExclusiveStartKey")
+    if start is not None:
+        try:
+            canonical_item(start)
+        except ValidationException as error:
+            raise ValidationException(f"{START_KEY_INVALID}: {error.message}") from error
+
+
+def evaluation(
+    request: dict[str, Any], codec: KeyCodec, condition: Condition | None, projection: Projection | None
+) -> Evaluation:
+    """Raises ValidationException where the index does not have what is asked for."""
+    asked = () if projection is None else projection.attributes
+    return Evaluation(condition, projection, selection(request.get("Select"), codec, asked))
+
+
+async def read_page(
+    manager: StorageManager,
+    target: Target,
+    found: AsyncIterator[list[ReadItem]],
+    evaluation: Evaluation,
+    limit: int | None,
+) -> PageOfItems:
+    """Read until the range ends, `limit` items were read, or they reach a megabyte."""
+    page = PageOfItems(counts_only=evaluation.selection.counts_only)
+    async for read in found:
+        read = _measured(page, read)
+        if evaluation.selection.fetches:
+            items = await _fetched(manager, target, read, page)
+        else:
+            items = [item for _, item in read]
+        if evaluation.condition is None and evaluation.projection is None:
+            page.count += len(items)
+            if page.items is not None:
+                page.items += [item.json for item in items]
+        else:
+            await _evaluate(page, items, evaluation)
+        if page.scanned == limit:
+            page.last = read[-1].key
+        if page.last is not None:
+            break
+    return page
+
+
+def _measured(page: PageOfItems, read: list[ReadItem]) -> list[ReadItem]:
+    """The items that still belong to the page, counted and measured."""
+    size = page.size
+    for position, (key, item) in enumerate(read):
+        size += item.size
+        if size >= PAGE_BYTES_MAX:
+            page.last = key
+            read = read[: position + 1]
+            break
+    page.size = size
+    page.scanned += len(read)
+    return read
+
+
+async def _fetched(
+    manager: StorageManager, target: Target, read: list[ReadItem], page: PageOfItems
+) -> list[StoredItem]:
+    """The items of the table that rows of its local index stand for, but those deleted since the rows were read."""
+    items = await manager.get_items([target.codec.table_key(key) for key, _ in read], consistent=target.consistent)
+    fetched = [item for item in items if item is not None]
+    page.fetched_units += sum([read_units(item.size, consistent=target.consistent) for item in fetched])
+    return fetched
+
+
+async def _evaluate(page: PageOfItems, items: list[StoredItem], evaluation: Evaluation) -> None:
+    """Keep the items that pass the filter, projected."""
+    condition, projection = evaluation.condition, evaluation.projection
+    evaluated = 0
+    for stored in items:
+        if evaluated >= EVALUATED_BYTES_MAX:
+            await asyncio.sleep(0)
+            evaluated = 0
+        evaluated += stored.size
+        if condition is None or condition.holds(stored.item):
+            page.count += 1
+            if page.items is not None:
+                page.items.append(stored.json if projection is None else projection.apply(stored.item))
+
+
+def page_answer(request: dict[str, Any], target: Target, page: PageOfItems) -> dict[str, Any]:
+    """The members of the answer."""
+    answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
+    if page.items is not None:
+        answer["Items"] = page.items
+    if page.last is not None:
+        answer["LastEvaluatedKey"] = target.codec.key_attributes(page.last)
+    wanted = request.get("ReturnConsumedCapacity")
+    if wanted is not None and wanted != "NONE":
+        capacity = Capacity(target.table.keys)
+        index = target.codec.index
+        units = read_units(page.size, consistent=target.consistent)
+        capacity.add_read(units, None if index is None else index.name)
+        capacity.add_read(page.fetched_units)
+        answer["ConsumedCapacity"] = capacity.consumed(wanted)
+    return answer

@@ -1,0 +1,37 @@
+"""PutItem: a whole item takes the place of the one with its key, if there is one."""
+
+from typing import Any
+
+from magnetodb.context import RequestContext
+from magnetodb.errors import ValidationException
+from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, canonical_item
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.parameters import CONDITIONAL_WRITE
+from magnetodb.operations.reads import named_table
+from magnetodb.operations.writes import check_condition, check_return_values, condition_of, write_answer
+
+
+async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
+    placeholders = CONDITIONAL_WRITE.placeholders(request)
+    item, size = canonical_item(request["Item"])
+    returns_old = check_return_values(request)
+    if size > ITEM_BYTES_MAX:
+        raise ValidationException("Item size has exceeded the maximum allowed size")
+    condition = None if placeholders is None else condition_of(request, placeholders)
+    if placeholders is not None:
+        placeholders.refuse_unused()
+    table = await named_table(cell, context, request)
+    key = table.keys.row_key(item)
+    new = StoredItem.from_item(item, size)
+
+    def replace(old: StoredItem | None) -> StoredItem:
+        if condition is not None:
+            check_condition(condition, old, request)
+        return new
+
+    old, _ = await cell.manager.write_item(table, key, replace)
+    answer = write_answer(request, table, key, old, new)
+    if returns_old and old is not None:
+        answer["Attributes"] = old.json
+    return answer

@@ -1,0 +1,76 @@
+"""UpdateItem: parts of an item change; an item that is not there is made of its key."""
+
+from typing import Any
+
+from magnetodb.context import RequestContext
+from magnetodb.errors import ValidationException
+from magnetodb.expressions.legacy import attribute_updates
+from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.expressions.updates import Update, parse_update
+from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, item_size
+from magnetodb.operations.cell import Cell
+from magnetodb.operations.parameters import UPDATE_ITEM
+from magnetodb.operations.reads import named_table
+from magnetodb.operations.writes import check_condition, condition_of, write_answer
+
+
+async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+    """Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
+    placeholders = UPDATE_ITEM.placeholders(request)
+    update = condition = None
+    if placeholders is not None:
+        update = update_of(request, placeholders)
+        condition = condition_of(request, placeholders)
+        placeholders.refuse_unused()
+    table = await named_table(cell, context, request)
+    keys = table.keys
+    key = keys.requested_key(request["Key"])
+    if update is not None:
+        update.refuse_keys(keys.base.names)
+
+    def replace(old: StoredItem | None) -> StoredItem:
+        if condition is not None:
+            check_condition(condition, old, request)
+        old_item = None if old is None else old.item
+        item = keys.base.key_attributes(key) if old_item is None else old_item
+        if update is not None:
+            item = update.apply(item)
+        if old is not None and item == old_item:
+            return old
+        size = item_size(item)
+        if size > ITEM_BYTES_MAX:
+            raise ValidationException("Item size to update has exceeded the maximum allowed size")
+        keys.check_index_keys(item, old_item)
+        return StoredItem.from_item(item, size)
+
+    old, new = await cell.manager.write_item(table, key, replace)
+    answer = write_answer(request, table, key, old, new)
+    wanted = request.get("ReturnValues")
+    if wanted is not None and wanted != "NONE":
+        attributes = returned_attributes(wanted, update, old, new)
+        if attributes:
+            answer["Attributes"] = attributes
+    return answer
+
+
+def update_of(request: dict[str, Any], placeholders: Placeholders) -> Update | None:
+    """The update of UpdateExpression, or of the legacy AttributeUpdates; None where there is none."""
+    text = request.get("UpdateExpression")
+    if text is not None:
+        return parse_update(text, placeholders)
+    updates = request.get("AttributeUpdates")
+    return None if updates is None else attribute_updates(updates)
+
+
+def returned_attributes(wanted: str, update: Update | None, old: StoredItem | None, new: StoredItem | None) -> Any:
+    """The attributes that ReturnValues asks for; nothing where there are none."""
+    assert new is not None
+    if wanted == "ALL_NEW":
+        return new.json
+    if wanted == "UPDATED_NEW":
+        return None if update is None else update.updated_new(new.item)
+    if old is None:
+        return None
+    if wanted == "ALL_OLD":
+        return old.json
+    return None if update is None else update.updated_old(old.item)
