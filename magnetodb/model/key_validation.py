@@ -100,7 +100,12 @@ def _check_index_key_value(attribute: IndexKeyAttribute, value: AttributeValue, 
             + "A value specified for a secondary index key is not supported. "
             + f"{_empty(attribute.type)} IndexName: {attribute.index_name}, IndexKey: {attribute.name}"
         )
-    _check_size(attribute, payload)
+    size = _size(attribute.type, payload)
+    if size > attribute.bytes_max:
+        raise ValidationException(
+            INVALID + f"Size limit exceeded for Index Key {attribute.name} Actual Size: {size} bytes "
+            f"Max Size: {attribute.bytes_max} bytes IndexName: {attribute.index_name}"
+        )
 
 
 def _refuse_key_values(attributes: Iterable[KeyAttribute], item: Mapping[str, AttributeValue]) -> NoReturn:
@@ -112,19 +117,23 @@ def _refuse_key_values(attributes: Iterable[KeyAttribute], item: Mapping[str, At
 def _check_key_value(attribute: KeyAttribute, payload: str) -> None:
     if not payload:
         raise ValidationException(NOT_VALID + f"{_empty(attribute.type)} Key: {attribute.name}")
-    _check_size(attribute, payload)
-
-
-def _check_size(attribute: KeyAttribute | IndexKeyAttribute, payload: str) -> None:
-    if attribute.type == "N":
+    if _size(attribute.type, payload) <= attribute.bytes_max:
         return
-    size = text_size(payload) if attribute.type == "S" else binary_size(payload)
-    if size > attribute.bytes_max:
-        role = "hashkey" if attribute.bytes_max == PARTITION_KEY_BYTES_MAX else "rangekey"
+    if attribute.bytes_max == PARTITION_KEY_BYTES_MAX:
         # AWS writes no space before the number.
         raise ValidationException(
-            INVALID + f"Size of {role} has exceeded the maximum size limit of{attribute.bytes_max} bytes"
+            INVALID + f"Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
         )
+    raise ValidationException(
+        INVALID + f"Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
+    )
+
+
+def _size(attribute_type: AttributeType, payload: str) -> int:
+    """Of a payload as key limits count it; numbers have none that they could exceed."""
+    if attribute_type == "N":
+        return 0
+    return text_size(payload) if attribute_type == "S" else binary_size(payload)
 
 
 def _empty(attribute_type: str) -> str:

@@ -41,7 +41,7 @@ SORT_1025_BYTES = "A" * 1364 + "AAA="
         ),
         (
             {"sk": {"B": SORT_1025_BYTES}},
-            INVALID + "Size of rangekey has exceeded the maximum size limit of1024 bytes",
+            INVALID + "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
         ),
         ({"g": {"N": "1"}}, INVALID + "Type mismatch for Index Key g Expected: S Actual: N IndexName: by_g"),
         (
@@ -51,7 +51,8 @@ SORT_1025_BYTES = "A" * 1364 + "AAA="
         ),
         (
             {"g": {"S": "x" * 2049}},
-            INVALID + "Size of hashkey has exceeded the maximum size limit of2048 bytes",
+            INVALID + "Size limit exceeded for Index Key g Actual Size: 2049 bytes Max Size: 2048 bytes "
+            "IndexName: by_g",
         ),
     ],
 )
