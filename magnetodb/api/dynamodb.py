@@ -7,8 +7,10 @@ import gzip
 import logging
 import zlib
 from collections.abc import Callable, Mapping
+from itertools import count
 from random import getrandbits
 from typing import Any, Final
+from zlib import crc32
 
 import orjson
 
@@ -27,6 +29,9 @@ NAME_LENGTH_SHOWN_MAX: Final = 64
 
 AMZ_JSON: Final = "application/x-amz-json-1.0"
 CONTENT_TYPES: Final = {b"application/x-amz-json-1.0": AMZ_JSON, b"application/json": "application/json"}
+
+TARGETS: Final = {TARGET_PREFIX + name.encode(): name for name in operations.OPERATIONS}
+"""What X-Amz-Target may be, and the operation that it names."""
 
 CORS_EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
 CORS_MAX_AGE_SECONDS: Final = 172_800
@@ -64,25 +69,31 @@ class Door:
 
 
 def new_request_id() -> str:
-    """52 characters, as long as AWS's."""
-    return f"{getrandbits(208):052X}"
+    """52 characters, as long as AWS's: who started this process, and which request of it."""
+    return _PROCESS + f"{next(_REQUESTS):012X}"
+
+
+_PROCESS: Final = f"{getrandbits(160):040X}"
+_REQUESTS: Final = count(1)
 
 
 def operation_name(request: Request) -> str:
     """The operation that X-Amz-Target names. Raises InvalidAction where the request is not of this protocol, and
     UnknownOperationException where DynamoDB, or this service, has no such operation."""
-    target = request.headers.get(b"x-amz-target")
+    headers = request.headers
+    name = TARGETS.get(headers.get(b"x-amz-target", b""))
+    if name is not None and media_type(request) in CONTENT_TYPES:
+        return name
+    target = headers.get(b"x-amz-target")
     if target is None:
         raise errors.InvalidAction("A request of DynamoDB names its operation in header X-Amz-Target.")
     if media_type(request) not in CONTENT_TYPES:
         raise errors.InvalidAction(f"The Content-Type must be {AMZ_JSON}.")
     if not target.startswith(TARGET_PREFIX):
         raise errors.UnknownOperationException()
-    name = target[len(TARGET_PREFIX) :].decode("latin-1")
-    if name not in operations.OPERATIONS:
-        # AWS gives the type alone; the words are for who calls an operation that DynamoDB has and we have not.
-        raise errors.UnknownOperationException(f"The operation {name[:NAME_LENGTH_SHOWN_MAX]} is not served here.")
-    return name
+    unknown = target[len(TARGET_PREFIX) :][:NAME_LENGTH_SHOWN_MAX].decode("latin-1")
+    # AWS gives the type alone; the words are for who calls an operation that DynamoDB has and we have not.
+    raise errors.UnknownOperationException(f"The operation {unknown} is not served here.")
 
 
 def media_type(request: Request) -> bytes:
@@ -145,14 +156,20 @@ def too_large() -> errors.RequestEntityTooLarge:
 
 def response(request: Request, request_id: str, status: int, body: bytes) -> Response:
     """The response with DynamoDB's headers. The checksum is of the bytes as they are sent."""
-    headers = [("x-amzn-RequestId", request_id)]
-    if len(body) > GZIP_ANSWER_BYTES_MIN and b"gzip" in request.headers.get(b"accept-encoding", b""):
+    asked = request.headers
+    more: list[tuple[str, str]] = []
+    if len(body) > GZIP_ANSWER_BYTES_MIN and b"gzip" in asked.get(b"accept-encoding", b""):
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        headers.append(("Content-Encoding", "gzip"))
-    if b"origin" in request.headers:
-        headers += [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", CORS_EXPOSED)]
-    headers.append(("x-amz-crc32", str(zlib.crc32(body))))
-    headers.append(("Content-Type", CONTENT_TYPES.get(media_type(request), AMZ_JSON)))
+        more.append(("Content-Encoding", "gzip"))
+    if b"origin" in asked:
+        more += [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", CORS_EXPOSED)]
+    content_type = CONTENT_TYPES.get(asked.get(b"content-type", b"")) or CONTENT_TYPES.get(media_type(request))
+    headers = [
+        ("x-amzn-RequestId", request_id),
+        ("x-amz-crc32", str(crc32(body))),
+        ("Content-Type", content_type or AMZ_JSON),
+        *more,
+    ]
     return Response(status, headers, body)
 
 

@@ -308,15 +308,15 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is complete: it waits for its turn."""
-        parser = self._parser
-        if not parser.should_keep_alive():
+        headers = self._headers
+        keep_alive = ""
+        if not self._parser.should_keep_alive():
             keep_alive = CLOSE
-        else:
-            keep_alive = "" if parser.get_http_version() == "1.1" else KEEP_ALIVE
-        path, query = split_target(self._target)
-        body = self._body if type(self._body) is bytes else bytes(self._body)
-        method = parser.get_method().decode("latin-1")
-        self._queue.append((Request(method, path, query, self._headers, body, self._peer), keep_alive))
+        elif b"connection" in headers and self._parser.get_http_version() == "1.0":
+            keep_alive = KEEP_ALIVE
+        path, query = ("/", "") if self._target == b"/" else split_target(self._target)
+        method = self._parser.get_method().decode("latin-1")
+        self._queue.append((Request(method, path, query, headers, bytes(self._body), self._peer), keep_alive))
         self._unread_bytes = 0
         self._continue_owed = False
         self._clear()
@@ -422,8 +422,6 @@ class _Refusal(Exception):
 
 def split_target(target: bytes) -> tuple[str, str]:
     """Path and query of a request line, which may have the absolute form (RFC 9112, 3.2)."""
-    if target == b"/":
-        return "/", ""
     if not target.startswith(b"/") and b"://" in target:
         target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     path, _, query = target.decode("latin-1").partition("?")
