@@ -141,7 +141,7 @@ def test_a_scan_of_an_index_in_pages(client, table, limit):
     assert list(range(12)) == sorted(read)
 
 
-@pytest.mark.parametrize("amount", [2, 5])
+@pytest.mark.parametrize("total", [2, 5])
 def test_segments_share_an_index(client, table, total):
     parts = [
         orders(client.scan(TableName=table, IndexName="by_status", Segment=n, TotalSegments=total))
