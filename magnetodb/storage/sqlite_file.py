@@ -114,6 +114,7 @@ def _connect(path: Path, durable: bool) -> sqlite3.Connection:
     with contextlib.ExitStack() as undo:
         undo.callback(connection.close)
         _prepare(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
@@ -149,7 +150,6 @@ def _initialise(connection: sqlite3.Connection, path: Path) -> None:
     """Write the schema. A crash before its COMMIT leaves an empty file, which is initialised again."""
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(
         f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION_ID};PRAGMA user_version = {FORMAT};COMMIT;"
