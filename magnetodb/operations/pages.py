@@ -93,6 +93,18 @@ def check_start_key(request: dict[str, Any]) -> None:
             raise ValidationException(f"{START_KEY_INVALID}: {error.message}") from error
 
 
+def start_key(target: Target, raw: dict[str, Any], *, mismatch: str) -> RowKey:
+    """The row that an ExclusiveStartKey names (there need be none). Raises ValidationException, in the words
+    `mismatch`, which differ between Query and Scan, where its attributes are not those of the keys."""
+    codec = target.codec
+    try:
+        return codec.start_key(raw)
+    except ValidationException:
+        if codec.index is None and len(raw) > len(codec.names):
+            raise ValidationException("Exclusive Start Key must have same size as table's key schema") from None
+        raise ValidationException(mismatch) from None
+
+
 def evaluation(
     request: dict[str, Any], codec: KeyCodec, condition: Condition | None, projection: Projection | None
 ) -> Evaluation:
@@ -116,12 +128,12 @@ async def read_page(
             items = await _fetched(manager, target, read, page)
         else:
             items = [item for _, item in read]
-        if evaluation.condition is None and evaluation.projection is None:
+        if evaluation.condition is not None or evaluation.projection is not None:
+            await _evaluate(page, items, evaluation)
+        else:
             page.count += len(items)
             if page.items is not None:
                 page.items += [item.json for item in items]
-        else:
-            await _evaluate(page, items, evaluation)
         if page.scanned == limit:
             page.last = read[-1].key
         if page.last is not None:

@@ -13,7 +13,7 @@ class ParameterRules:
     expression that it may not stand beside; any other legacy parameter may stand beside none.
     """
 
-    __slots__ = ("_beside", "_expressions", "_legacy", "_members", "_value_expressions")
+    __slots__ = ("_beside", "_expressions", "_legacy", "_legacy_names", "_members", "_value_expressions", "_valued")
 
     def __init__(
         self,
@@ -25,7 +25,9 @@ class ParameterRules:
     ) -> None:
         self._expressions = expressions
         self._value_expressions = value_expressions
+        self._valued = frozenset(value_expressions)
         self._legacy = legacy
+        self._legacy_names = frozenset(legacy)
         self._beside = beside or {}
         self._members = frozenset((*expressions, *legacy, "ExpressionAttributeNames", "ExpressionAttributeValues"))
 
@@ -37,12 +39,12 @@ class ParameterRules:
         if self._members.isdisjoint(request):
             return None
         given = [name for name in self._expressions if request.get(name) is not None]
-        if given:
+        if given and not self._legacy_names.isdisjoint(request):
             self._refuse_mixture(request, given)
         names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
         if values is None:
             return placeholders_of(names, None, expressions=(), given=bool(given))
-        valued = any(name in given for name in self._value_expressions)
+        valued = not self._valued.isdisjoint(given)
         if names is not None and not valued:
             placeholders_of(names, None, expressions=(), given=bool(given))
         return placeholders_of(names, values, expressions=self._value_expressions, given=valued)

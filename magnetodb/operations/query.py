@@ -8,9 +8,18 @@ from magnetodb.expressions.key_conditions import KeyConditions, parse_key_condit
 from magnetodb.expressions.legacy import key_conditions
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.model.keys import START_KEY_INVALID
-from magnetodb.model.rows import RowKey, SortRange
+from magnetodb.model.rows import SortRange
 from magnetodb.operations.cell import Cell
-from magnetodb.operations.pages import Target, check_start_key, evaluation, filter_of, page_answer, read_page, target
+from magnetodb.operations.pages import (
+    Target,
+    check_start_key,
+    evaluation,
+    filter_of,
+    page_answer,
+    read_page,
+    start_key,
+    target,
+)
 from magnetodb.operations.parameters import QUERY
 from magnetodb.operations.reads import projection_of
 from magnetodb.operations.selects import check_select
@@ -28,7 +37,8 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     read = await target(cell, context, request)
     partition, sorts = key_range(conditions, read)
     if condition is not None:
-        condition.refuse_attributes([attribute.name for attribute in read.codec.own_attributes])
+        parameter = "QueryFilter" if request.get("FilterExpression") is None else "Filter Expression"
+        condition.refuse_attributes([attribute.name for attribute in read.codec.own_attributes], parameter)
     after = start_sort(request, read, partition, sorts)
     rules = evaluation(request, read.codec, condition, projection)
     limit = request.get("Limit")
@@ -74,17 +84,9 @@ def start_sort(request: dict[str, Any], read: Target, partition: bytes, sorts: S
     start = request.get("ExclusiveStartKey")
     if start is None:
         return None
-    key = start_key(read, start)
+    key = start_key(read, start, mismatch=START_KEY_INVALID)
     if key.partition != partition:
         raise ValidationException("The provided starting key is outside query boundaries based on provided conditions")
     if key.sort < sorts.start or (sorts.end is not None and key.sort >= sorts.end):
         raise ValidationException("The provided starting key does not match the range key predicate")
     return key.sort
-
-
-def start_key(read: Target, raw: dict[str, Any]) -> RowKey:
-    """The row of an ExclusiveStartKey. Unlike Scan, Query does not say what is wrong with it."""
-    try:
-        return read.codec.start_key(raw)
-    except ValidationException:
-        raise ValidationException(START_KEY_INVALID) from None

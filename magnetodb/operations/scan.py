@@ -5,9 +5,11 @@ from typing import Any
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
 from magnetodb.expressions.placeholders import Placeholders
+from magnetodb.model.key_validation import KEY_MISMATCH
+from magnetodb.model.keys import START_KEY_INVALID
 from magnetodb.model.rows import TOKEN_MAX, TOKEN_MIN, TokenRange
 from magnetodb.operations.cell import Cell
-from magnetodb.operations.pages import check_start_key, evaluation, filter_of, page_answer, read_page, target
+from magnetodb.operations.pages import check_start_key, evaluation, filter_of, page_answer, read_page, start_key, target
 from magnetodb.operations.parameters import SCAN
 from magnetodb.operations.reads import projection_of
 from magnetodb.operations.selects import check_select
@@ -24,7 +26,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     check_select(request)
     read = await target(cell, context, request)
     start = request.get("ExclusiveStartKey")
-    after = None if start is None else read.codec.start_key(start)
+    after = None if start is None else start_key(read, start, mismatch=f"{START_KEY_INVALID}: {KEY_MISMATCH}")
     rules = evaluation(request, read.codec, condition, projection)
     limit = request.get("Limit")
     found = cell.manager.scan(read.codec.rows_id, tokens, after=after, limit=limit)

@@ -1,6 +1,6 @@
 """UpdateItem: parts of an item change; an item that is not there is made of its key."""
 
-from typing import Any
+from typing import Any, Final
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
@@ -11,7 +11,9 @@ from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, item_size
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import UPDATE_ITEM
 from magnetodb.operations.reads import named_table
-from magnetodb.operations.writes import check_condition, condition_of, write_answer
+from magnetodb.operations.writes import check_condition, check_local_index_sizes, condition_of, write_answer
+
+ITEM_TOO_LARGE: Final = "Item size to update has exceeded the maximum allowed size"
 
 
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -39,9 +41,11 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
             return old
         size = item_size(item)
         if size > ITEM_BYTES_MAX:
-            raise ValidationException("Item size to update has exceeded the maximum allowed size")
+            raise ValidationException(ITEM_TOO_LARGE)
         keys.check_index_keys(item, old_item)
-        return StoredItem.from_item(item, size)
+        new = StoredItem.from_item(item, size)
+        check_local_index_sizes(table, new, ITEM_TOO_LARGE)
+        return new
 
     old, new = await cell.manager.write_item(table, key, replace)
     answer = write_answer(request, table, key, old, new)

@@ -7,7 +7,8 @@ from magnetodb.expressions.conditions import Condition, parse_condition
 from magnetodb.expressions.legacy import expected_condition
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.model.capacity import Capacity
-from magnetodb.model.items import StoredItem
+from magnetodb.model.derived_rows import projected
+from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem
 from magnetodb.model.rows import RowKey
 from magnetodb.storage.tables import TableInfo
 
@@ -38,6 +39,22 @@ def check_condition(condition: Condition, old: StoredItem | None, request: dict[
     if old is not None and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
         raise ConditionalCheckFailedException("The conditional request failed", Item=old.json)
     raise ConditionalCheckFailedException("The conditional request failed")
+
+
+def check_local_index_sizes(table: TableInfo, new: StoredItem, message: str) -> None:
+    """Raise ValidationException where an item and its row in a local index are together larger than an item may be.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html, "Item size for tables with
+    LSIs".
+    """
+    if new.size <= ITEM_BYTES_MAX // 2:
+        # No row of an index is larger than its item.
+        return
+    for codec in table.keys.maintained:
+        assert codec.index is not None
+        has_row = codec.index.kind == "LSI" and codec.row_key(new.item) is not None
+        if has_row and new.size + projected(codec, new).size > ITEM_BYTES_MAX:
+            raise ValidationException(message)
 
 
 def write_answer(

@@ -49,6 +49,28 @@ def test_an_update_that_makes_the_item_larger_is_refused(client, table, refusal)
     assert ("ValidationException", "Item size to update has exceeded the maximum allowed size") == actual
 
 
+def test_an_item_and_its_row_in_a_local_index_share_the_limit(client, make_table, refusal):
+    table = make_table(
+        "pk:S",
+        "sk:S",
+        lsi={"all": {"key": ("pk:S", "l:S")}, "keys": {"key": ("pk:S", "k:S"), "projection": "KEYS_ONLY"}},
+    )
+    text = {"x": {"S": "x" * (ITEM_BYTES_MAX // 2)}}
+    key = {**KEY, "sk": {"S": "s"}}
+    put = refusal(client.put_item, TableName=table, Item={**key, **text, "l": {"S": "l"}})
+    client.put_item(TableName=table, Item={**key, **text, "k": {"S": "k"}})
+    update = refusal(
+        client.update_item,
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET l = :l",
+        ExpressionAttributeValues={":l": {"S": "l"}},
+    )
+
+    assert ("ValidationException", "Item size has exceeded the maximum allowed size") == put
+    assert ("ValidationException", "Item size to update has exceeded the maximum allowed size") == update
+
+
 def test_32_levels(client, table, refusal):
     client.put_item(TableName=table, Item={**KEY, "x": nested(32)})
     code, message = refusal(client.put_item, TableName=table, Item={**KEY, "x": nested(33)})

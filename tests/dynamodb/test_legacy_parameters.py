@@ -162,7 +162,7 @@ def test_a_query_filter_on_a_key_attribute_is_refused(client, table, refusal):
 
     assert (
         "ValidationException",
-        "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk",
+        "QueryFilter can only contain non-primary key attributes: Primary key attribute: sk",
     ) == actual
 
 

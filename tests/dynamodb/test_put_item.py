@@ -139,8 +139,8 @@ def test_a_wrong_expression_is_found_before_the_missing_table(client, refusal):
         ({"pk": {"N": "1"}}, INVALID + "Type mismatch for key pk expected: S actual: N"),
         (
             {"pk": {"S": ""}},
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
-            "string value. Key: pk",
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            "empty string value. Key: pk",
         ),
         (
             {"pk": {"S": "x" * 2049}},

@@ -106,7 +106,18 @@ def test_an_empty_table(client, make_table):
             "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 4 is not less "
             "than TotalSegments: 4",
         ),
-        ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, "Exclusive Start Key must have same size as table's key schema"),
+        (
+            {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1"}, "other": {"S": "x"}}},
+            "Exclusive Start Key must have same size as table's key schema",
+        ),
+        (
+            {"ExclusiveStartKey": {"pk": {"S": "a"}}},
+            "The provided starting key is invalid: The provided key element does not match the schema",
+        ),
+        (
+            {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "x"}}},
+            "The provided starting key is invalid: The parameter cannot be converted to a numeric value: x",
+        ),
         (
             {"ExclusiveStartKey": {"pk": {"S": "a"}, "other": {"N": "1"}}},
             "The provided starting key is invalid: The provided key element does not match the schema",
