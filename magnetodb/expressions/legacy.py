@@ -25,6 +25,7 @@ from magnetodb.expressions.nodes import (
     UpdateTree,
     Value,
 )
+from magnetodb.expressions.parser import IN_OPERANDS_MAX, OPERATORS_MAX
 from magnetodb.expressions.projections import Projection
 from magnetodb.expressions.updates import SET_TYPES, TYPE_WORDS, Update, plan_update
 from magnetodb.model.attribute_values import AttributeValue, canonical_value, comparable, type_of
@@ -47,7 +48,6 @@ class Operator(NamedTuple):
 
 _ANY: Final = frozenset(ATTRIBUTE_TYPES)
 _SCALAR: Final = frozenset(("S", "N", "B"))
-_NO_MAXIMUM: Final = 1_000_000
 
 OPERATORS: Final = {
     "EQ": Operator(1, 1, _ANY),
@@ -61,7 +61,7 @@ OPERATORS: Final = {
     "CONTAINS": Operator(1, 1, _SCALAR),
     "NOT_CONTAINS": Operator(1, 1, _SCALAR),
     "BEGINS_WITH": Operator(1, 1, frozenset(("S", "B"))),
-    "IN": Operator(1, _NO_MAXIMUM, _SCALAR),
+    "IN": Operator(1, IN_OPERANDS_MAX, _SCALAR),
     "BETWEEN": Operator(2, 2, _SCALAR),
 }
 
@@ -110,10 +110,15 @@ def expected_condition(
 def filter_condition(
     parameter: str, conditions: Mapping[str, Mapping[str, Any]] | None, conditional_operator: str | None
 ) -> Condition | None:
-    """The condition that QueryFilter or ScanFilter (`parameter`) states; None where it states nothing."""
+    """The condition that QueryFilter or ScanFilter (`parameter`) states; None where it states nothing. Like a filter
+    expression it has at most 300 conditions, since each is evaluated for every item that is read."""
     _check_conditional_operator(conditions, conditional_operator)
     if not conditions:
         return None
+    if len(conditions) > OPERATORS_MAX:
+        raise ValidationException(
+            f"Invalid {parameter}: The expression contains too many operators; operator count: {len(conditions)}"
+        )
     made = _Placeholders()
     nodes = []
     for name, entry in conditions.items():
@@ -149,9 +154,11 @@ def attribute_updates(updates: Mapping[str, Mapping[str, Any]]) -> Update:
 
 def attributes_to_get(names: Sequence[str]) -> Projection:
     """The projection that AttributesToGet states: top-level attributes, each named once."""
-    if len(set(names)) < len(names):
-        repeated = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValidationException(f"{INVALID}Duplicate value in attribute name: {repeated}")
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise ValidationException(f"{INVALID}Duplicate value in attribute name: {name}")
+        seen.add(name)
     return Projection([(name,) for name in names], "AttributesToGet")
 
 
@@ -176,7 +183,7 @@ def _condition(
     if len(nodes) > 1:
         whole = Or(tuple(nodes)) if conditional_operator == "OR" else And(tuple(nodes))
     plan = plan_condition(ConditionTree(whole, (), (), tuple(made.names)), made.names, parameter)
-    return Condition(plan.predicate, made.values, plan.attributes)
+    return Condition(plan.predicate, made.values, plan.attributes, parameter)
 
 
 def _expectation(made: _Placeholders, name: str, entry: Mapping[str, Any]) -> ConditionNode:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magnetodb.errors import ValidationException
@@ -368,6 +368,7 @@ def oracle(node, item):
             return {"<": first < second, "<=": first <= second, ">": first > second, ">=": first >= second}[operator]
 
 
+@settings(deadline=None)
 @given(nodes, items)
 def test_conditions_agree_with_the_oracle(node, item):
     plan = plan_condition(ConditionTree(node, (), (), ()), {}, "ConditionExpression")

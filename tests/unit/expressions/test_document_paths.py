@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magnetodb.errors import ValidationException
@@ -43,6 +43,7 @@ def disagree(first, second):
     return True
 
 
+@settings(deadline=None)
 @given(st.lists(path, max_size=5))
 def test_paths_get_along_unless_two_of_them_disagree(paths):
     pairs = [(first, second) for place, first in enumerate(paths) for second in paths[place + 1 :]]

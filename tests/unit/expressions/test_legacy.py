@@ -165,6 +165,17 @@ def test_wrong_values_of_a_comparison_operator_are_refused(condition, expected):
     assert message_of(expected_condition, {"a": condition}, None).endswith(INVALID + expected)
 
 
+def test_filters_have_the_limits_of_filter_expressions():
+    many = {f"a{place}": {"ComparisonOperator": "NULL"} for place in range(301)}
+
+    assert message_of(filter_condition, "ScanFilter", many, None) == (
+        "Invalid ScanFilter: The expression contains too many operators; operator count: 301"
+    )
+    assert message_of(filter_condition, "ScanFilter", {"a": compare("IN", *[{"N": "1"}] * 101)}, None) == (
+        f"{INVALID}Invalid number of argument(s) for the IN ComparisonOperator"
+    )
+
+
 def test_a_range_the_wrong_way_round_is_refused():
     condition = compare("BETWEEN", {"N": "10"}, {"N": "9"})
 
@@ -175,7 +186,7 @@ def test_a_range_the_wrong_way_round_is_refused():
 def test_filters_know_the_attributes_that_they_look_at():
     condition = filter_condition("QueryFilter", {"pk": {"ComparisonOperator": "NULL"}}, None)
 
-    assert message_of(condition.refuse_attributes, ("pk",), "QueryFilter") == (
+    assert message_of(condition.refuse_attributes, ("pk",)) == (
         "QueryFilter can only contain non-primary key attributes: Primary key attribute: pk"
     )
 

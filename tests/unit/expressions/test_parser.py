@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magnetodb.errors import ValidationException
@@ -300,6 +300,7 @@ texts = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(texts)
 def test_any_text_is_parsed_or_refused(text):
     for parse in (parse_condition, parse_update, parse_projection):
@@ -364,6 +365,7 @@ def grouped_text(node):
     return f"({condition_text(node)})" if isinstance(node, And | Or) else condition_text(node)
 
 
+@settings(deadline=None)
 @given(conditions)
 def test_what_is_written_out_is_parsed_back(node):
     actual = condition(condition_text(node))

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magnetodb.errors import ValidationException
@@ -253,6 +253,7 @@ def test_what_stays_is_shared_with_the_old_item():
     assert new["dict"]["M"]["lst"] is ITEM["dict"]["M"]["lst"]
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**37), 10**37), st.integers(-(10**37), 10**37))
 def test_sums_and_differences_are_those_of_integers(left, right):
     placeholders = Placeholders({}, {":v": {"N": str(right)}})
@@ -262,6 +263,7 @@ def test_sums_and_differences_are_those_of_integers(left, right):
     assert parse_update("SET n = n - :v", placeholders).apply(item) == {"n": {"N": str(left - right)}}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=6), st.sets(st.integers(0, 9)), st.sets(st.integers(10, 19)))
 def test_list_actions_agree_with_a_plain_list(elements, removed, replaced):
     item = {"lst": {"L": [{"N": str(element)} for element in elements]}}
