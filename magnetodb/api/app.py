@@ -15,7 +15,7 @@ from magnetodb.api.dynamodb import (
 from magnetodb.api.health import healthy
 from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
 from magnetodb.api.wsgi_bridge import headers_of
-from magnetodb.errors import InvalidAction, RequestEntityTooLarge, ServiceError
+from magnetodb.errors import InternalServerError, InvalidAction, RequestEntityTooLarge, ServiceError
 
 READ_BYTES: Final = 64 * 1024
 DISCARDED_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class Core(Protocol):
     """Where doors live: the process's event loop thread."""
 
     def answer(self, request: Request) -> Response:
-        """What `Door.answer` returns; waits for it, for a bounded time."""
+        """What `Door.answer` returns. Raises TimeoutError where that takes too long."""
 
 
 def create_app(core: Core, *, region: str) -> falcon.App:
@@ -73,7 +73,14 @@ class DynamoDB:
             put(resp, error_response(request, new_request_id(), error))
             resp.set_header("Connection", "close")
         else:
-            put(resp, self._core.answer(request))
+            put(resp, self._answer(request))
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self._core.answer(request)
+        except TimeoutError:
+            error = InternalServerError("The operation takes too long; whether it happens is not known.")
+            return error_response(request, new_request_id(), error)
 
     def on_options(self, req: falcon.Request, resp: falcon.Response) -> None:
         """What may a web page send?"""

@@ -1,0 +1,94 @@
+"""The server in this process. What its clients see is tested in tests/dynamodb/test_server_resilience.py."""
+
+import asyncio
+
+import pytest
+
+from magnetodb.api import auth
+from magnetodb.api.dynamodb import Door
+from magnetodb.api.server import Limits, Server, split_target
+from magnetodb.operations.cell import Cell, Settings
+
+HEAD = (
+    b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.DescribeEndpoints\r\n"
+    b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 100000\r\n\r\n"
+)
+
+
+def served(clients, **limits):
+    """Run `clients(server, address)` against a server whose cell has no storage."""
+
+    async def main():
+        settings = Settings("us-east-1", "000000000000", lambda: 0.0)
+        authenticate = auth.anonymous(region="us-east-1", account_id="000000000000")
+        door = Door({"default": Cell(None, None, settings)}, authenticate)
+        server = Server(door, lambda: None, Limits(**limits))
+        address = await server.start("127.0.0.1", 0)
+        try:
+            return await asyncio.wait_for(clients(server, address), 20)
+        finally:
+            await server.stop()
+
+    return asyncio.run(main())
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("sent", [0, 1, 50_000, 99_999, 100_000])
+def test_nothing_is_held_of_clients_that_are_gone(sent):
+    """Bodies are counted while they are held; the count must come back to nothing however a request ends."""
+
+    async def clients(server, address):
+        writers = []
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(*address)
+            writer.write(HEAD + b" " * sent)
+            await writer.drain()
+            writers.append(writer)
+        if sent < 100_000:
+            await until(lambda: server.body_bytes == 20 * sent)
+        for writer in writers:
+            writer.transport.abort()
+        await until(lambda: not server.connections)
+        return server.body_bytes
+
+    assert 0 == served(clients)
+
+
+def test_the_count_of_connections_stays_within_the_limit():
+    async def clients(server, address):
+        streams = [await asyncio.open_connection(*address) for _ in range(10)]
+        await until(lambda: 7 == sum(reader.at_eof() for reader, _ in streams))
+        return len(server.connections)
+
+    assert 3 == served(clients, connections=3)
+
+
+def test_stopping_waits_for_nobody_who_is_idle():
+    async def clients(server, address):
+        reader, _ = await asyncio.open_connection(*address)
+        await until(lambda: server.connections)
+        await server.stop()
+        return await reader.read()
+
+    assert b"" == served(clients, stop_seconds=1000)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/", "/", ""),
+        (b"/?a=b?c", "/", "a=b?c"),
+        (b"/x/y", "/x/y", ""),
+        (b"http://example.org", "/", ""),
+        (b"http://example.org/x?y", "/x", "y"),
+        (b"/x?u=http://example.org/", "/x", "u=http://example.org/"),
+        (b"*", "*", ""),
+        (b"/\xff", "/\xff", ""),
+    ],
+)
+def test_path_and_query_of_a_target(target, path, query):
+    assert (path, query) == split_target(target)

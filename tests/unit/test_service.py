@@ -1,0 +1,44 @@
+"""What keeps a service from being started."""
+
+import pytest
+
+from magnetodb import conf
+from magnetodb.service import StartError, check_exposure, is_loopback, parsed_access_key
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_addresses_that_only_this_machine_reaches(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", "", "127.0.0.1.example.org"])
+def test_addresses_that_others_reach(host):
+    assert not is_loopback(host)
+
+
+def test_anonymous_strangers_need_plain_words():
+    with pytest.raises(StartError, match="--allow-anonymous-remote"):
+        check_exposure("0.0.0.0", conf.configure([], {}))
+
+    check_exposure("0.0.0.0", conf.configure(["--allow-anonymous-remote"], {}))
+    check_exposure("0.0.0.0", conf.configure(["--auth", "sigv4"], {}))
+    check_exposure("127.0.0.1", conf.configure([], {}))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("AK:s/e+c=:orders:member", ("AK", "s/e+c=", "orders", "member", "")),
+        ("AK:secret:orders:reader:tok:en", ("AK", "secret", "orders", "reader", "tok:en")),
+    ],
+)
+def test_access_keys_are_read(text, key):
+    assert key == tuple(parsed_access_key(text))
+
+
+@pytest.mark.parametrize("text", ["", "AK", "AK:top-secret:orders", "AK:top-secret::member", "AK:top-secret:o:king"])
+def test_a_wrong_access_key_is_refused_without_its_secret(text):
+    with pytest.raises(StartError) as caught:
+        parsed_access_key(text)
+
+    assert "top-secret" not in str(caught.value)
