@@ -54,29 +54,26 @@ class ConditionPlan(NamedTuple):
 
 
 class Condition:
-    """A condition with the values of a request. `attributes` are the top-level attributes that it looks at; `title` is
-    what messages call it as a filter."""
+    """A condition with the values of a request. `attributes` are the top-level attributes that it looks at."""
 
-    __slots__ = ("attributes", "predicate", "title", "values")
+    __slots__ = ("attributes", "predicate", "values")
 
-    def __init__(
-        self, predicate: Predicate, values: Values, attributes: tuple[str, ...], title: str = "Filter Expression"
-    ) -> None:
+    def __init__(self, predicate: Predicate, values: Values, attributes: tuple[str, ...]) -> None:
         self.predicate = predicate
         self.values = values
         self.attributes = attributes
-        self.title = title
 
     def holds(self, item: Item | None) -> bool:
         """Whether the condition is true of the item; None is an item that does not exist."""
         return self.predicate(EMPTY_ITEM if item is None else item, self.values)
 
-    def refuse_attributes(self, keys: Collection[str]) -> None:
-        """Raise ValidationException if a filter looks at the key attributes of what is queried."""
+    def refuse_attributes(self, keys: Collection[str], parameter: str = "Filter Expression") -> None:
+        """Raise ValidationException if a filter looks at the key attributes of what is queried; `parameter` is what the
+        message calls it."""
         for name in self.attributes:
             if name in keys:
                 raise ValidationException(
-                    f"{self.title} can only contain non-primary key attributes: Primary key attribute: {name}"
+                    f"{parameter} can only contain non-primary key attributes: Primary key attribute: {name}"
                 )
 
 
