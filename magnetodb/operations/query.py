@@ -37,8 +37,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     read = await target(cell, context, request)
     partition, sorts = key_range(conditions, read)
     if condition is not None:
-        parameter = "QueryFilter" if request.get("FilterExpression") is None else "Filter Expression"
-        condition.refuse_attributes([attribute.name for attribute in read.codec.own_attributes], parameter)
+        condition.refuse_attributes([attribute.name for attribute in read.codec.own_attributes])
     after = start_sort(request, read, partition, sorts)
     rules = evaluation(request, read.codec, condition, projection)
     limit = request.get("Limit")
