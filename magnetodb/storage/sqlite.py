@@ -7,7 +7,7 @@ connection of their own, in the event loop's thread, and never suspend; they see
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -55,6 +55,9 @@ TABLE_NUMBER = "SELECT id FROM row_tables WHERE name = ?"
 TABLES = "SELECT name, id FROM row_tables WHERE NOT dropped"
 # Renamed, so that the name is free at once.
 DROP_TABLE = "UPDATE row_tables SET dropped = 1, name = name || '#' || id WHERE id = ?"
+
+_new: Any = tuple.__new__
+"""Makes rows of pages: a named tuple's own constructor takes three times as long, and pages have many."""
 
 
 class SqliteDriver:
@@ -137,26 +140,28 @@ class SqliteDriver:
         if end is not None:
             parameters.append(end)
         parameters.append(limit + 1)
-
-        def row(sort: bytes, version: int, value: bytes) -> Row:
-            return Row(RowKey(table, partition, sort), value, version)
-
-        return self._page(QUERY[end is not None, reverse], parameters, limit, row)
+        found, more = self._found(QUERY[end is not None, reverse], parameters, limit)
+        rows = [
+            _new(Row, (_new(RowKey, (table, partition, sort)), value, version, False, None))
+            for sort, version, value in found
+        ]
+        return Page(rows, more)
 
     async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
         """See StorageDriver."""
         number = self._number(table)
         first, last = -(-tokens.start >> 32), tokens.end >> 32
-
-        def row(partition: bytes, sort: bytes, version: int, value: bytes) -> Row:
-            return Row(RowKey(table, partition, sort), value, version)
-
-        if after is not None:
-            token = crc32(after.partition) - TOKEN_OFFSET
-            if token >= first:
-                parameters = (number, token, after.partition, after.sort, last, limit + 1)
-                return self._page(SCAN_AFTER, parameters, limit, row)
-        return self._page(SCAN, (number, first, last, limit + 1), limit, row)
+        after_token = crc32(after.partition) - TOKEN_OFFSET if after is not None else first - 1
+        if after is not None and after_token >= first:
+            parameters = (number, after_token, after.partition, after.sort, last, limit + 1)
+            found, more = self._found(SCAN_AFTER, parameters, limit)
+        else:
+            found, more = self._found(SCAN, (number, first, last, limit + 1), limit)
+        rows = [
+            _new(Row, (_new(RowKey, (table, partition, sort)), value, version, False, None))
+            for partition, sort, version, value in found
+        ]
+        return Page(rows, more)
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """See StorageDriver. An error says that its batch was not written, and nothing about the others of the call."""
@@ -205,23 +210,24 @@ class SqliteDriver:
             self._file.reader.execute("COMMIT")
             self._holds_snapshot = False
 
-    def _page(self, statement: str, parameters: Sequence[Any], limit: int, row: Callable[..., Row]) -> Page:
-        """The rows of a SELECT that was given one row more than `limit`."""
+    def _found(self, statement: str, parameters: Sequence[Any], limit: int) -> tuple[list[Any], bool]:
+        """What a SELECT finds that was given one row more than `limit`, and whether there is more. The value comes
+        last in its rows."""
         if not self._holds_snapshot:
             self._hold_snapshot()
-        rows: list[Row] = []
+        found: list[Any] = []
         size = 0
         try:
             cursor = self._file.reader.execute(statement, parameters)
-            for found in cursor:
-                if len(rows) == limit or size >= READ_BYTES_MAX:
+            for row in cursor:
+                if len(found) == limit or size >= READ_BYTES_MAX:
                     cursor.close()  # Or the statement would stay open, and with it the snapshot.
-                    return Page(rows, True)
-                rows.append(row(*found))
-                size += len(found[-1])
+                    return found, True
+                found.append(row)
+                size += len(row[-1])
         except sqlite3.Error as error:
             raise storage_error(error) from error
-        return Page(rows, False)
+        return found, False
 
     def _work(self, batch: Batch) -> BatchWork:
         """The batch with its versions issued: later than the clock, than all others issued, than the row's last."""
