@@ -219,6 +219,7 @@ class Connection(asyncio.Protocol):
         held += sum(len(waiting.body) for waiting, _ in self._queue if isinstance(waiting, Request))
         self._server.body_bytes -= held
         self._body_bytes_answering = 0
+        self._continue_owed = False
         self._queue.clear()
         self._clear()
         self._server.left(self)

@@ -9,8 +9,9 @@ from calendar import timegm
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
-from hmac import compare_digest
+from hmac import HMAC, compare_digest
 from hmac import digest as hmac_digest
+from hmac import new as new_hmac
 from time import gmtime, strftime
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -29,6 +30,8 @@ TERMINATOR: Final = "aws4_request"
 SKEW_SECONDS_MAX: Final = 15 * 60
 EXPIRES_SECONDS_MAX: Final = 7 * 24 * 3600
 SIGNING_KEYS_MAX: Final = 1024
+CACHED_LENGTH_MAX: Final = 1024
+"""Of an Authorization header whose parts are remembered."""
 
 NO_MATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -51,13 +54,19 @@ class AccessKey(NamedTuple):
     session_token: str = ""
 
 
-class Claim(NamedTuple):
-    """What a request says about its signature. `scope` is date/region/service/terminator; `query` is what is signed of
-    the query string."""
+class Credential(NamedTuple):
+    """What all requests of a client say alike for a day. `scope` is date/region/service/terminator."""
 
     key_id: str
     scope: tuple[str, str, str, str]
-    signed_headers: str
+    signed_headers: bytes
+    names: tuple[bytes, ...]
+
+
+class Claim(NamedTuple):
+    """What a request says about its signature. `query` is what is signed of the query string."""
+
+    credential: Credential
     signature: str
     timestamp: str
     session_token: str
@@ -72,12 +81,13 @@ def verify(request: Request, access_key: Callable[[str], AccessKey | None], *, r
     then key and token, scope and date, and the signature last.
     """
     claim = claimed(request)
-    key = access_key(claim.key_id)
+    signed_at = seconds_of(claim.timestamp)
+    key = access_key(claim.credential.key_id)
     if key is None or not compare_digest(key.session_token.encode(), claim.session_token.encode()):
         raise UnrecognizedClientException(UNKNOWN_TOKEN)
     check_scope(claim, region)
-    check_date(claim, now)
-    check_signed_headers(claim, request.headers)
+    check_date(claim, signed_at, now)
+    check_signed_headers(claim.credential.names, request.headers)
     expected = signature(request, claim, key.secret)
     if not compare_digest(expected.encode(), claim.signature.encode()):
         raise InvalidSignatureException(NO_MATCH)
@@ -101,14 +111,36 @@ def claimed(request: Request) -> Claim:
 
 def claimed_by_header(request: Request, authorization: str) -> Claim:
     """AWS4-HMAC-SHA256 Credential=.., SignedHeaders=.., Signature=.."""
+    headers = request.headers
+    timestamp = (headers.get(b"x-amz-date") or basic_date(headers.get(b"date", b""))).decode("latin-1")
+    start, _, signature = authorization.rpartition(", Signature=")
+    if start and signature and timestamp and len(start) <= CACHED_LENGTH_MAX:
+        credential = parsed_start(start)
+    else:
+        credential, signature = parsed_authorization(authorization, timestamp)
+    return Claim(
+        credential,
+        signature,
+        timestamp,
+        headers.get(b"x-amz-security-token", b"").decode("latin-1"),
+        canonical_query(request.query) if request.query else "",
+    )
+
+
+@lru_cache(1024)
+def parsed_start(start: str) -> Credential:
+    """The credential of an Authorization header whose last part, the signature, is left out."""
+    return parsed_authorization(f"{start}, Signature=-", "given")[0]
+
+
+def parsed_authorization(authorization: str, timestamp: str) -> tuple[Credential, str]:
+    """Credential and signature of the header. Raises an AuthenticationError for what is missing, `timestamp` too."""
     algorithm, _, rest = authorization.partition(" ")
     if not algorithm.startswith("AWS4-"):
         raise MissingAuthenticationTokenException(MISSING_TOKEN)
     if algorithm != ALGORITHM:
         raise IncompleteSignatureException(f"Unsupported AWS 'algorithm': '{algorithm}'.")
     parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    headers = request.headers
-    timestamp = (headers.get(b"x-amz-date") or basic_date(headers.get(b"date", b""))).decode("latin-1")
     complaints = [
         f"Authorization header requires '{name}' parameter. "
         for name in ("Credential", "Signature", "SignedHeaders")
@@ -118,16 +150,7 @@ def claimed_by_header(request: Request, authorization: str) -> Claim:
         complaints.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if complaints:
         raise IncompleteSignatureException("".join(complaints) + "Authorization=" + authorization)
-    key_id, scope = parsed_credential(parts["Credential"])
-    return Claim(
-        key_id,
-        scope,
-        parts["SignedHeaders"],
-        parts["Signature"],
-        checked_timestamp(timestamp),
-        headers.get(b"x-amz-security-token", b"").decode("latin-1"),
-        canonical_query(request.query) if request.query else "",
-    )
+    return parsed_credential(parts["Credential"], parts["SignedHeaders"]), parts["Signature"]
 
 
 def claimed_by_query(request: Request) -> Claim:
@@ -148,21 +171,18 @@ def claimed_by_query(request: Request) -> Claim:
         raise IncompleteSignatureException(
             f"X-Amz-Expires must be a number of seconds from 0 to {EXPIRES_SECONDS_MAX}; got '{expires}'."
         )
-    key_id, scope = parsed_credential(given["X-Amz-Credential"])
     return Claim(
-        key_id,
-        scope,
-        given["X-Amz-SignedHeaders"],
+        parsed_credential(given["X-Amz-Credential"], given["X-Amz-SignedHeaders"]),
         given["X-Amz-Signature"],
-        checked_timestamp(given["X-Amz-Date"]),
+        given["X-Amz-Date"],
         given.get("X-Amz-Security-Token", ""),
         canonical([pair for pair in pairs if pair[0] != b"X-Amz-Signature"]),
         int(expires),
     )
 
 
-def parsed_credential(credential: str) -> tuple[str, tuple[str, str, str, str]]:
-    """Key id, and the scope (date, region, service, terminator)."""
+def parsed_credential(credential: str, signed_headers: str) -> Credential:
+    """Of KEY_ID/DATE/REGION/SERVICE/TERMINATOR and the names of the signed headers."""
     elements = credential.split("/")
     if len(elements) != 5:
         raise IncompleteSignatureException(
@@ -170,12 +190,15 @@ def parsed_credential(credential: str) -> tuple[str, tuple[str, str, str, str]]:
             f"got '{credential}'"
         )
     key_id, date, region, service, terminator = elements
-    return key_id, (date, region, service, terminator)
+    names = signed_headers.encode("latin-1")
+    return Credential(key_id, (date, region, service, terminator), names, tuple(names.split(b";")))
 
 
 def check_scope(claim: Claim, region: str) -> None:
     """Raise InvalidSignatureException where the signature was made for another service, region or day."""
-    date, scope_region, service, terminator = claim.scope
+    if claim.credential.scope == (claim.timestamp[:8], region, SERVICE, TERMINATOR):
+        return
+    date, scope_region, service, terminator = claim.credential.scope
     complaints = []
     if scope_region != region:
         complaints.append(f"Credential should be scoped to a valid region, not '{scope_region}'. ")
@@ -188,13 +211,11 @@ def check_scope(claim: Claim, region: str) -> None:
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{date}' != '{claim.timestamp[:8]}', from '{claim.timestamp}'."
         )
-    if complaints:
-        raise InvalidSignatureException("".join(complaints))
+    raise InvalidSignatureException("".join(complaints))
 
 
-def check_date(claim: Claim, now: float) -> None:
+def check_date(claim: Claim, signed_at: int, now: float) -> None:
     """Raise InvalidSignatureException where the request is older or newer than clocks can differ, or has expired."""
-    signed_at = seconds_of(claim.timestamp)
     if signed_at > now + SKEW_SECONDS_MAX:
         raise InvalidSignatureException(
             f"Signature not yet current: {claim.timestamp} is still later than {timestamp_of(now + SKEW_SECONDS_MAX)} "
@@ -213,49 +234,49 @@ def check_date(claim: Claim, now: float) -> None:
         )
 
 
-def check_signed_headers(claim: Claim, headers: Headers) -> None:
+def check_signed_headers(names: tuple[bytes, ...], headers: Headers) -> None:
     """Raise InvalidSignatureException where a header that must be signed is not."""
-    signed = claim.signed_headers.split(";")
-    if "host" not in signed:
+    if b"host" not in names:
         raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in SIGNED_IF_PRESENT:
-        if name in headers and name.decode() not in signed:
+        if name in headers and name not in names:
             raise InvalidSignatureException(f"'{name.decode()}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 def signature(request: Request, claim: Claim, secret: str) -> str:
     """The signature that the owner of the secret makes for this request."""
+    credential = claim.credential
     headers = request.headers
-    canonical_headers = "".join(
-        [
-            f"{name}:{canonical_header_value(headers.get(name.encode('latin-1'), b''))}\n"
-            for name in claim.signed_headers.split(";")
-        ]
+    canonical_request = b"%b\n%b\n%b\n%b\n\n%b\n%b" % (
+        request.method.encode("latin-1"),
+        quote(request.path, safe="/~").encode() if request.path != "/" else b"/",
+        claim.query.encode(),
+        b"\n".join([name + b":" + canonical_value(headers.get(name, b"")) for name in credential.names]),
+        credential.signed_headers,
+        sha256(request.body).hexdigest().encode(),
     )
-    canonical_request = (
-        f"{request.method}\n{quote(request.path, safe='/~')}\n{claim.query}\n{canonical_headers}\n"
-        f"{claim.signed_headers}\n{sha256(request.body).hexdigest()}"
-    )
-    text = (
-        f"{ALGORITHM}\n{claim.timestamp}\n{'/'.join(claim.scope)}\n"
-        f"{sha256(canonical_request.encode('latin-1')).hexdigest()}"
-    )
-    return hmac_digest(signing_key(secret, *claim.scope), text.encode("latin-1"), "sha256").hex()
+    scope = credential.scope
+    text = f"{ALGORITHM}\n{claim.timestamp}\n{'/'.join(scope)}\n{sha256(canonical_request).hexdigest()}"
+    keyed = signing_hash(secret, scope).copy()
+    keyed.update(text.encode("latin-1"))
+    return keyed.hexdigest()
 
 
 @lru_cache(SIGNING_KEYS_MAX)
-def signing_key(secret: str, date: str, region: str, service: str, terminator: str) -> bytes:
-    """The key of one day, region and service. Depends on nothing but its arguments, so the cache is always right."""
+def signing_hash(secret: str, scope: tuple[str, str, str, str]) -> HMAC:
+    """The keyed hash of one day, region and service, to be copied: a copy costs less than a new one.
+
+    Depends on nothing but its arguments, so the cache is always right.
+    """
     key = ("AWS4" + secret).encode()
-    for part in (date, region, service, terminator):
+    for part in scope:
         key = hmac_digest(key, part.encode("latin-1"), "sha256")
-    return key
+    return new_hmac(key, digestmod="sha256")
 
 
-def canonical_header_value(value: bytes) -> str:
-    """Runs of spaces become one."""
-    text = value.decode("latin-1")
-    return " ".join(text.split()) if "  " in text else text
+def canonical_value(value: bytes) -> bytes:
+    """Of a header: runs of spaces become one."""
+    return b" ".join(value.split()) if b"  " in value else value
 
 
 def canonical_query(query: str) -> str:
@@ -281,25 +302,17 @@ def canonical(pairs: list[tuple[bytes, bytes]]) -> str:
 _TIMESTAMP: Final = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 
 
-def checked_timestamp(timestamp: str) -> str:
-    """The timestamp, or IncompleteSignatureException where it has another form."""
-    if not _TIMESTAMP.fullmatch(timestamp):
-        raise IncompleteSignatureException(
-            f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        )
-    return timestamp
-
-
 @lru_cache(1024)
 def seconds_of(timestamp: str) -> int:
-    """Seconds since the epoch of a checked timestamp. Fields out of range count on, as in timegm."""
+    """Seconds since the epoch. Raises IncompleteSignatureException where the timestamp has another form."""
     matched = _TIMESTAMP.fullmatch(timestamp)
-    year, month, day, hour, minute, second = map(int, matched.groups())  # type: ignore[union-attr]
-    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31):
-        raise IncompleteSignatureException(
-            f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        )
-    return timegm((year, month, day, hour, minute, second))
+    if matched:
+        year, month, day, hour, minute, second = map(int, matched.groups())
+        if 1970 <= year and 1 <= month <= 12 and 1 <= day <= 31:
+            return timegm((year, month, day, hour, minute, second))
+    raise IncompleteSignatureException(
+        f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
+    )
 
 
 def timestamp_of(seconds: float) -> str:
