@@ -147,6 +147,10 @@ class SqliteDriver:
         ]
         return Page(rows, more)
 
+    def token(self, partition: bytes) -> int:
+        """See StorageDriver."""
+        return (crc32(partition) - TOKEN_OFFSET) << 32
+
     async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
         """See StorageDriver."""
         number = self._number(table)

@@ -530,6 +530,14 @@ async def test_a_scan_keeps_a_partition_together_in_order(driver, scattered):
     )
 
 
+async def test_a_scan_is_in_the_order_of_tokens_and_keys(driver, scattered):
+    places = [(driver.token(row_key.partition), row_key.partition, row_key.sort) for row_key in await scanned(driver)]
+
+    assert sorted(places) == places
+    for token, partition, sort in places[:20]:
+        assert key(sort, partition) in await scanned(driver, TokenRange(token, token))
+
+
 @pytest.mark.parametrize("segments", [2, 3, 16, 999])
 async def test_token_ranges_split_a_scan(driver, scattered, segments):
     bounds = [TOKEN_MIN + 2**64 * number // segments for number in range(segments + 1)]
