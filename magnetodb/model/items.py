@@ -89,7 +89,8 @@ class StoredItem:
     @property
     def json(self) -> orjson.Fragment:
         """The item's JSON to be spliced into an answer unparsed."""
-        return orjson.Fragment(self.value[_SIZE_END:])
+        value = self._value
+        return orjson.Fragment((self.value if value is None else value)[_SIZE_END:])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StoredItem) and self.value == other.value

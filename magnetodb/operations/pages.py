@@ -16,7 +16,7 @@ from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
 from magnetodb.model.rows import RowKey
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.reads import named_table
-from magnetodb.operations.selects import Selection, selection
+from magnetodb.operations.selects import ITEMS, Selection, selection
 from magnetodb.storage.manager import ReadItem, StorageManager
 from magnetodb.storage.tables import TableInfo
 
@@ -41,6 +41,9 @@ class Evaluation(NamedTuple):
     condition: Condition | None
     projection: Projection | None
     selection: Selection
+
+
+WHOLE_ITEMS: Final = Evaluation(None, None, ITEMS)
 
 
 class PageOfItems:
@@ -122,37 +125,48 @@ async def read_page(
 ) -> PageOfItems:
     """Read until the range ends, `limit` items were read, or they reach a megabyte."""
     page = PageOfItems(counts_only=evaluation.selection.counts_only)
+    whole = evaluation == WHOLE_ITEMS
     async for read in found:
-        read = _measured(page, read)
-        if evaluation.selection.fetches:
-            items = await _fetched(manager, target, read, page)
+        if whole:
+            _take(page, read)
         else:
-            items = [item for _, item in read]
-        if evaluation.condition is not None or evaluation.projection is not None:
-            await _evaluate(page, items, evaluation)
-        else:
-            page.count += len(items)
-            if page.items is not None:
-                page.items += [item.json for item in items]
-        if page.scanned == limit:
+            await _evaluate(page, await _measured(manager, target, read, evaluation, page), evaluation)
+        if page.last is None and page.scanned == limit:
             page.last = read[-1].key
         if page.last is not None:
             break
     return page
 
 
-def _measured(page: PageOfItems, read: list[ReadItem]) -> list[ReadItem]:
-    """The items that still belong to the page, counted and measured."""
+def _take(page: PageOfItems, read: list[ReadItem]) -> None:
+    """Add items as they are stored."""
+    assert page.items is not None
     size = page.size
-    for position, (key, item) in enumerate(read):
+    for key, item in read:
         size += item.size
+        page.items.append(item.json)
         if size >= PAGE_BYTES_MAX:
             page.last = key
-            read = read[: position + 1]
             break
     page.size = size
-    page.scanned += len(read)
-    return read
+    page.count = page.scanned = len(page.items)
+
+
+async def _measured(
+    manager: StorageManager, target: Target, read: list[ReadItem], evaluation: Evaluation, page: PageOfItems
+) -> list[StoredItem]:
+    """The items that still belong to the page; those of the table, where the selection says so."""
+    items = []
+    for key, item in read:
+        items.append(item)
+        page.size += item.size
+        if page.size >= PAGE_BYTES_MAX:
+            page.last = key
+            break
+    page.scanned += len(items)
+    if evaluation.selection.fetches:
+        return await _fetched(manager, target, read[: len(items)], page)
+    return items
 
 
 async def _fetched(

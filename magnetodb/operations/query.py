@@ -1,6 +1,6 @@
 """Query: the items of one partition of a table or index, in the order of their sort keys."""
 
-from typing import Any
+from typing import Any, Final
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
@@ -23,6 +23,8 @@ from magnetodb.operations.pages import (
 from magnetodb.operations.parameters import QUERY
 from magnetodb.operations.reads import projection_of
 from magnetodb.operations.selects import check_select
+
+EVERY_SORT_KEY: Final = SortRange()
 
 
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +74,14 @@ def key_range(conditions: KeyConditions, read: Target) -> tuple[bytes, SortRange
     schema."""
     index = read.codec.index
     schema = read.table.table.key if index is None else index.key
-    condition = conditions.for_key(schema.partition, schema.sort)
-    partition = read.codec.partition(dict(zip(schema.partition, condition.partition, strict=True)))
-    return partition, read.codec.sort_range(condition.sort_equals, condition.operator, condition.values)
+    values, sort_equals, operator, operands = conditions.for_key(schema.partition, schema.sort)
+    key = dict(zip(schema.partition, values, strict=True))
+    partition = read.codec.partition_of(key)
+    if partition is None:
+        partition = read.codec.partition(key)
+    if operator is None and not sort_equals:
+        return partition, EVERY_SORT_KEY
+    return partition, read.codec.sort_range(sort_equals, operator, operands)
 
 
 def start_sort(request: dict[str, Any], read: Target, partition: bytes, sorts: SortRange) -> bytes | None:
