@@ -87,6 +87,7 @@ class Table:
     table_class: Literal["STANDARD", "STANDARD_INFREQUENT_ACCESS"] = "STANDARD"
     table_class_since: float | None = None
     sse: dict[str, Any] | None = None
+    tags: dict[str, str] = field(default_factory=dict)
     version: int = field(default=0, compare=False)
     """Version of the system row that this was read from."""
 

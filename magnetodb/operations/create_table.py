@@ -1,5 +1,6 @@
 """CreateTable: a table and its indexes, at once and empty."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ from magnetodb.context import RequestContext
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.table_definition import table_of
 from magnetodb.operations.table_description import table_description
+from magnetodb.operations.tags import tags_of
 from magnetodb.operations.unsupported import refuse_unsupported
 
 
@@ -18,5 +20,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     refuse_unsupported("CreateTable", request)
     now = cell.settings.clock()
     table = table_of(request, project=context.project, now=now, new_id=lambda: str(uuid4()))
+    if request.get("Tags"):
+        table = replace(table, tags=tags_of(request["Tags"], {}))
     await cell.tables.create(table)
     return {"TableDescription": table_description(context, table, now)}

@@ -255,8 +255,10 @@ SSE_SPECIFICATION: Final = Structure(
     "SSESpecification",
     {"Enabled": Boolean(), "SSEType": String(enum=("AES256", "KMS")), "KMSMasterKeyId": String()},
 )
+RESOURCE_ARN: Final = String(1, 1283)
+TAG_KEY: Final = String(1, 128)
 TAGS: Final = List(
-    Structure("Tag", {"Key": String(1, 128), "Value": String(0, 256)}, required=("Key", "Value")),
+    Structure("Tag", {"Key": TAG_KEY, "Value": String(0, 256)}, required=("Key", "Value")),
 )
 LOCAL_SECONDARY_INDEX: Final = Structure(
     "LocalSecondaryIndex",
@@ -420,6 +422,17 @@ DELETE_TABLE: Final = Structure("DeleteTableInput", {"TableName": TABLE_NAME}, r
 LIST_TABLES: Final = Structure(
     "ListTablesInput", {"ExclusiveStartTableName": PLAIN_TABLE_NAME, "Limit": Integer(1, 100)}
 )
+LIST_TAGS_OF_RESOURCE: Final = Structure(
+    "ListTagsOfResourceInput", {"ResourceArn": RESOURCE_ARN, "NextToken": String()}, required=("ResourceArn",)
+)
+TAG_RESOURCE: Final = Structure(
+    "TagResourceInput", {"ResourceArn": RESOURCE_ARN, "Tags": TAGS}, required=("ResourceArn", "Tags")
+)
+UNTAG_RESOURCE: Final = Structure(
+    "UntagResourceInput",
+    {"ResourceArn": RESOURCE_ARN, "TagKeys": List(TAG_KEY)},
+    required=("ResourceArn", "TagKeys"),
+)
 DESCRIBE_ENDPOINTS: Final = Structure("DescribeEndpointsRequest", {})
 DESCRIBE_LIMITS: Final = Structure("DescribeLimitsInput", {})
 
@@ -432,9 +445,12 @@ REQUESTS: Final[dict[str, Structure]] = {
     "DescribeTable": DESCRIBE_TABLE,
     "GetItem": GET_ITEM,
     "ListTables": LIST_TABLES,
+    "ListTagsOfResource": LIST_TAGS_OF_RESOURCE,
     "PutItem": PUT_ITEM,
     "Query": QUERY,
     "Scan": SCAN,
+    "TagResource": TAG_RESOURCE,
+    "UntagResource": UNTAG_RESOURCE,
     "UpdateItem": UPDATE_ITEM,
     "UpdateTable": UPDATE_TABLE,
 }

@@ -21,7 +21,6 @@ def empty(value: Any) -> bool:
 UNSUPPORTED: Final[dict[str, dict[str, tuple[Harmless, str]]]] = {
     "CreateTable": {
         "StreamSpecification": (lambda value: value["StreamEnabled"] is False, "DynamoDB Streams"),
-        "Tags": (empty, "Tags of tables"),
         "ResourcePolicy": (never, "Resource-based policies"),
         "GlobalTableSourceArn": (never, "Global tables"),
         "GlobalTableSettingsReplicationMode": (never, "Global tables"),

@@ -9,7 +9,6 @@ from magnetodb.operations.unsupported import UNSUPPORTED, refuse_unsupported
     ("operation", "member", "value"),
     [
         ("CreateTable", "StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
-        ("CreateTable", "Tags", [{"Key": "k", "Value": "v"}]),
         ("CreateTable", "ResourcePolicy", "{}"),
         ("CreateTable", "GlobalTableSourceArn", "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"),
         ("CreateTable", "VectorIndexes", [{}]),
@@ -26,7 +25,7 @@ def test_what_does_not_exist_is_refused(operation, member, value):
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("StreamSpecification", {"StreamEnabled": False}), ("Tags", []), ("ResourcePolicy", None)],
+    [("StreamSpecification", {"StreamEnabled": False}), ("ResourcePolicy", None)],
 )
 def test_what_asks_for_nothing_passes(member, value):
     refuse_unsupported("CreateTable", {member: value})
