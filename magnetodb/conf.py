@@ -72,6 +72,12 @@ OPTIONS: Final[list[cfg.Opt]] = [
         ],
         help="When a write is acknowledged.",
     ),
+    cfg.BoolOpt(
+        "run-jobs",
+        default=True,
+        help="Do the background work (filling new indexes, counting items) in this process. Without it another process "
+        "must, such as magnetodb-worker; until then new indexes stay CREATING.",
+    ),
     cfg.IntOpt(
         "connections-max",
         default=1000,

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -13,18 +14,23 @@ from magnetodb.api import auth
 from magnetodb.api.dynamodb import Authenticate, Door
 from magnetodb.api.http_messages import Request, Response
 from magnetodb.api.signature import AccessKey
-from magnetodb.errors import DataFileError
+from magnetodb.errors import DataFileError, StorageError
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
+from magnetodb.worker import JOBS
+from magnetodb.worker.count_items import order_all
+from magnetodb.worker.worker import Worker
 
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
 
 CELL_NAME: Final = "default"
 START_SECONDS_MAX: Final = 60.0
+
+_log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -38,6 +44,7 @@ class Service(NamedTuple):
     cell: Cell
     data_file: Path
     close: Callable[[], Awaitable[None]]
+    worker: Worker
 
 
 async def open_service(configuration: "ConfigOpts") -> Service:
@@ -50,8 +57,30 @@ async def open_service(configuration: "ConfigOpts") -> Service:
     tables = Tables(driver)
     await tables.open()
     settings = Settings(configuration.region, configuration.account_id, time.time)
-    cell = Cell(StorageManager(driver), tables, settings)
-    return Service(Door({CELL_NAME: cell}, authenticate), cell, driver.path, driver.close)
+    cell = Cell(StorageManager(driver, tables), tables, settings)
+    worker = await start_jobs(cell, driver, run_jobs=configuration.run_jobs)
+
+    async def close() -> None:
+        await worker.stop()
+        try:
+            await tables.counts.close()
+        except StorageError as error:
+            _log.warning("The tables will be counted anew at the next start: %s", error)
+        finally:
+            await driver.close()
+
+    return Service(Door({CELL_NAME: cell}, authenticate), cell, driver.path, close, worker)
+
+
+async def start_jobs(cell: Cell, driver: SqliteDriver, *, run_jobs: bool) -> Worker:
+    """Run the jobs: without `run_jobs` only those that every process must run."""
+    if await cell.manager.counts.open():
+        await order_all(cell.tables, driver)
+    jobs = JOBS if run_jobs else {name: job for name, job in JOBS.items() if not job.leased}
+    # The data file belongs to this process, and so do all jobs on it.
+    worker = Worker(cell, driver, jobs, sole=True)
+    worker.start()
+    return worker
 
 
 class LoopThread:

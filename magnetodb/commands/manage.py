@@ -56,7 +56,9 @@ def tables_list(arguments: Sequence[str]) -> int:
 
 async def print_tables(project: str, arguments: Sequence[str]) -> None:
     """A name on each line, in order."""
-    service = await open_service(conf.configure(arguments))
+    configuration = conf.configure(arguments)
+    configuration.set_override("run_jobs", False)
+    service = await open_service(configuration)
     try:
         names: list[str] = []
         while names := await service.cell.tables.list(project, names[-1] if names else None, PAGE_TABLES_MAX):

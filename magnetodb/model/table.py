@@ -105,6 +105,13 @@ class Table:
         """The same table with one index added or replaced."""
         return replace(self, indexes=self.indexes | {index.name: index})
 
+    def without_index(self, name: str) -> Self:
+        """The same table without an index, and without the types of attributes that were only its key."""
+        indexes = {each: index for each, index in self.indexes.items() if each != name}
+        used = {*self.key.names, *(each for index in indexes.values() for each in index.key.names)}
+        types = {each: kind for each, kind in self.attribute_types.items() if each in used}
+        return replace(self, indexes=indexes, attribute_types=types)
+
     def to_json(self) -> bytes:
         """The table as it is stored; `version` is not part of it."""
         members = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "version"}

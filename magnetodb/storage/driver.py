@@ -48,6 +48,9 @@ class StorageDriver(Protocol):
     ) -> Page:
         """At most `limit` rows of one partition in the order of their sort keys (`reverse`: from the end)."""
 
+    def token(self, partition: bytes) -> int:
+        """The token of a partition, as TokenRange counts them: `scan` orders rows by (token, partition, sort)."""
+
     async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
         """At most `limit` rows of the partitions in a token range, ordered by (token, partition, sort), behind `after`
         (which needs not exist). The order is the same for every call."""

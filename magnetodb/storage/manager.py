@@ -16,7 +16,7 @@ from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Page, Row, RowKey, SortRange, TokenRange
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.service_errors import service_error
-from magnetodb.storage.tables import TableInfo
+from magnetodb.storage.tables import TableInfo, Tables
 
 WRITE_ATTEMPTS_MAX: Final = 16
 """A write that lost so many races is given up."""
@@ -67,10 +67,15 @@ class ReadItem(NamedTuple):
 
 
 class StorageManager:
-    """Reads and writes items. Raises ServiceErrors only."""
+    """Reads and writes items. Raises ServiceErrors only.
 
-    def __init__(self, driver: StorageDriver) -> None:
+    `tables` is where the TableInfos of writes come from.
+    """
+
+    def __init__(self, driver: StorageDriver, tables: Tables | None = None) -> None:
         self._driver = driver
+        self._tables = tables if tables is not None else Tables(driver)
+        self.counts = self._tables.counts
 
     async def get_item(self, key: RowKey, *, consistent: bool = False) -> StoredItem | None:
         """The item in a row, None where there is none."""
@@ -153,10 +158,12 @@ class StorageManager:
                     if row is None or not row.pending or await self._still(row):
                         return Written(old, new)
                     continue
-                (outcome,) = await self._driver.commit(((_change(info, key, row, old, new),),))
+                current = self._tables.current(info)
+                (outcome,) = await self._driver.commit(((_change(current, key, row, old, new),),))
             except StorageError as error:
                 raise service_error(error) from error
             if type(outcome) is Committed:
+                self.counts.add(current.keys, key, old, new)
                 return Written(old, new)
             await _pause(attempt)
         raise _too_many_races()
@@ -189,6 +196,7 @@ class StorageManager:
             for each, decision, outcome in zip(left, decisions, committed, strict=True):
                 if type(outcome) is Committed:
                     outcomes[each] = decision.outcome
+                    self._count(batches[each], decision.outcome)
             left = [each for each in left if outcomes[each] is None]  # type: ignore[assignment]
             if not left:
                 return outcomes  # type: ignore[return-value]
@@ -210,12 +218,19 @@ class StorageManager:
                 reason = error
             reasons.append(reason)
             written.append(Written(old, new))
-            changes.append(_change(write.info, write.key, row, old, new))
+            changes.append(_change(self._tables.current(write.info), write.key, row, old, new))
         if any(reasons):
             # A refusal, too, must not be decided from what is not durable yet.
             checks = [Change(row.key, row, CHECK) for row in rows if row is not None and row.pending]
             return _Decision(tuple(checks), WritesRefused(tuple(reasons)))
         return _Decision(tuple(changes), written)
+
+    def _count(self, writes: Sequence[ItemWrite], outcome: list[Written] | WritesRefused) -> None:
+        if isinstance(outcome, WritesRefused):
+            return
+        for write, (old, new) in zip(writes, outcome, strict=True):
+            if new is not old:
+                self.counts.add(self._tables.current(write.info).keys, write.key, old, new)
 
     async def _still(self, row: Row) -> bool:
         """Wait until a pending row is durable; False if it never was or has changed."""

@@ -6,9 +6,12 @@ and dropped after its row is gone; a row of the system table `row_tables_in_doub
     create   note the row tables · make them · row of the table appears, note goes (one commit)
     delete   row of the table goes, note appears (one commit) · drop the row tables · note goes
     recover  drop the row tables of every note, then the notes
+
+An index of an existing table comes and goes in the same steps, and in between a job (ordered in the commit that says
+CREATING or DELETING) fills or drops its row table.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -18,14 +21,24 @@ from magnetodb.errors import ResourceInUseException, ResourceNotFoundException, 
 from magnetodb.model.keys import TableKeys
 from magnetodb.model.rows import ABSENT, ANY, Batch, Change, Committed, Lost, Row, RowKey, SortRange, TokenRange
 from magnetodb.model.table import Table
+from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, order
 from magnetodb.storage.service_errors import service_error
 
 TABLES: Final = "tables"
 """Partition: project; sort: name; value: Table.to_json()."""
 
 IN_DOUBT: Final = "row_tables_in_doubt"
-"""Partition: id of the table; value: JSON list of row table ids."""
+"""Partition: id of the table, or of the row table of one index; value: JSON list of row table ids."""
+
+SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, COUNTS, JOB_POSITIONS, LEASES)
+
+CHANGE_INDEXES: Final = "change_indexes"
+"""The job that finishes what `change_index` begins; subject: id of the table; position: {"project", "name", ...}."""
+
+COUNT_ITEMS: Final = "count_items"
+"""The job that counts a table anew; subject: id of the table; position: {"project", "name"}."""
 
 CACHED_TABLES_MAX: Final = 10_000
 
@@ -47,12 +60,14 @@ class Tables:
 
     def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
+        self.counts = Counts(driver)
         self._cached: dict[tuple[str, str], TableInfo] = {}
+        self._changed: dict[str, TableInfo] = {}
 
     async def open(self) -> None:
         """Make the system tables, and finish what a crash left half done."""
-        await self._driver.create_table(TABLES)
-        await self._driver.create_table(IN_DOUBT)
+        for system_table in SYSTEM_TABLES:
+            await self._driver.create_table(system_table)
         await self._driver.recover()
         while True:
             notes = await self._driver.scan(IN_DOUBT, TokenRange(), limit=100)
@@ -70,6 +85,25 @@ class Tables:
         if row is None:
             raise ResourceNotFoundException(missing)
         return self._remember(Table.from_json(row.value, version=row.version))
+
+    def current(self, info: TableInfo) -> TableInfo:
+        """The newest state of a table that was got earlier.
+
+        Whoever decides a write from this, and commits it without waiting in between, misses no index: a new index is
+        filled only after everybody sees it here.
+        """
+        return self._changed.get(info.table.id, info) if self._changed else info
+
+    async def all(self) -> AsyncIterator[Table]:
+        """The tables of all projects, read from the storage."""
+        after: RowKey | None = None
+        more = True
+        while more:
+            page = await self._driver.scan(TABLES, TokenRange(), limit=100, after=after)
+            for row in page.rows:
+                yield Table.from_json(row.value, version=row.version)
+                after = row.key
+            more = page.more
 
     async def list(self, project: str, after: str | None, limit: int) -> list[str]:
         """At most `limit` names in the order of their bytes, behind `after`, which needs not exist."""
@@ -112,18 +146,38 @@ class Tables:
             raise service_error(error) from error
         return self._stored(table, outcome.versions[0])
 
-    async def update(self, table: Table) -> TableInfo:
-        """Store a changed table in place of the version that it was made from (`table.version`).
+    async def update(self, table: Table, *also: Change) -> TableInfo:
+        """Store a changed table in place of the version that it was made from (`table.version`), and make other changes
+        in the same commit.
 
         Raises ResourceInUseException if that version is no longer the current one, ResourceNotFoundException if the
         table is gone.
         """
         key = _key(table.project, table.name)
         row = await self._current(key, table)
-        outcome = await self._commit((Change(key, row, table.to_json()),))
+        outcome = await self._commit((Change(key, row, table.to_json()), *also))
         if isinstance(outcome, Lost):
             raise _in_use(table)
-        return self._stored(table, outcome.versions[0])
+        return self._updated(table, outcome.versions[0])
+
+    async def change_index(self, table: Table, name: str) -> TableInfo:
+        """Store a table of which one index is new (CREATING) or shall go (DELETING), as `update` does, and order the
+        job that does the rest."""
+        index = table.indexes[name]
+        ordered = order(CHANGE_INDEXES, table.id, {"project": table.project, "name": table.name})
+        if index.status == "DELETING":
+            return await self.update(table, ordered)
+        note = RowKey(IN_DOUBT, index.rows_id.encode(), b"")
+        try:
+            await self._driver.commit([(Change(note, ANY, orjson.dumps([index.rows_id])),)])
+            await self._driver.create_table(index.rows_id)
+            try:
+                return await self.update(table, ordered, Change(note, ANY, None))
+            except (ResourceInUseException, ResourceNotFoundException):
+                await self._drop(note, [index.rows_id])
+                raise
+        except StorageError as error:
+            raise service_error(error) from error
 
     async def delete(self, table: Table) -> None:
         """Remove the table and all its rows. Raises as `update` does."""
@@ -133,6 +187,7 @@ class Tables:
         if isinstance(outcome, Lost):
             raise _in_use(table)
         self._cached.pop((table.project, table.name), None)
+        self._changed.pop(table.id, None)
         try:
             await self._drop(note, rows_ids)
         except StorageError as error:
@@ -142,7 +197,7 @@ class Tables:
     async def _drop(self, note: RowKey, rows_ids: Sequence[str]) -> None:
         for rows_id in rows_ids:
             await self._driver.drop_table(rows_id)
-        await self._driver.commit([(Change(note, ANY, None),)])
+        await self._driver.commit([(Change(note, ANY, None), *self.counts.forget(rows_ids))])
 
     async def _row(self, key: RowKey) -> Row | None:
         try:
@@ -170,6 +225,10 @@ class Tables:
     def _stored(self, table: Table, version: int) -> TableInfo:
         # Made from what was stored, so that nothing differs from what the next process reads.
         return self._remember(Table.from_json(table.to_json(), version=version))
+
+    def _updated(self, table: Table, version: int) -> TableInfo:
+        info = self._changed[table.id] = self._stored(table, version)
+        return info
 
     def _remember(self, table: Table) -> TableInfo:
         cached = self._cached

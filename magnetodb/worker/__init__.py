@@ -1,1 +1,16 @@
-"""Background jobs: the way in by time instead of HTTP."""
+"""What a process does by itself, beside answering requests: time instead of HTTP.
+
+`jobs` says what a job is, `worker` runs them, `leases` see to it that of many processes one does.
+"""
+
+from typing import Final
+
+from magnetodb.worker import change_indexes, count_items, flush_counts
+from magnetodb.worker.jobs import Job
+
+JOBS: Final[dict[str, Job]] = {
+    "change_indexes": Job(change_indexes.step, interval_seconds=0.2),
+    "count_items": Job(count_items.step, interval_seconds=2.0),
+    "flush_counts": Job(flush_counts.step, interval_seconds=5.0, leased=False),
+}
+"""Every job. `step` is the function of that name in the job's own file."""

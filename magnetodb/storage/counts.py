@@ -1,0 +1,253 @@
+"""How many items a table and its indexes have, and of what size: added up from writes, never by counting on request.
+
+Each process adds what its own writes change and stores the sums every few seconds (`flush`), by compare and set. A
+process that ends without storing them leaves its mark behind, and then tables are counted anew (`Recount`).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import orjson
+
+from magnetodb.model.derived_rows import index_writes, projected
+from magnetodb.model.items import StoredItem
+from magnetodb.model.keys import KeyCodec, TableKeys
+from magnetodb.model.rows import ABSENT, ANY, Change, Committed, Row, RowKey
+from magnetodb.model.table import Table
+from magnetodb.storage.driver import StorageDriver
+
+COUNTS: Final = "counts"
+"""Partition: id of a row table; value: JSON [items, bytes]. Partition `UNCLEAN`: somebody adds up in memory."""
+
+UNCLEAN: Final = RowKey(COUNTS, b"-", b"")
+"""There while a process adds up in memory; no row table has this id."""
+
+FLUSH_ROWS_MAX: Final = 100
+"""So many sums are stored in one commit."""
+
+
+class Counter:
+    """The items of one row table and their bytes, with what other processes stored as far as it is known."""
+
+    __slots__ = ("bytes", "items", "loaded", "row", "stored")
+
+    def __init__(self) -> None:
+        self.items = 0
+        self.bytes = 0
+        self.stored = (0, 0)
+        """What the row says, as far as it is known."""
+        self.row: Row | None = None
+        self.loaded = False
+
+    def merge(self, row: Row | None) -> None:
+        """Take over what others stored since."""
+        items, size = orjson.loads(row.value) if row is not None else (0, 0)
+        self.items += items - self.stored[0]
+        self.bytes += size - self.stored[1]
+        self.stored = (items, size)
+        self.row = row
+        self.loaded = True
+
+    def flushed(self, stored: tuple[int, int], row: Row) -> None:
+        """What was changed meanwhile stays to be stored."""
+        self.stored = stored
+        self.row = row
+        self.loaded = True
+
+
+class Counts:
+    """The counters of this process. All methods belong to the event loop."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+        self._counters: dict[str, Counter] = {}
+        self._recounts: dict[str, Recount] = {}
+
+    def add(self, keys: TableKeys, key: RowKey, old: StoredItem | None, new: StoredItem | None) -> None:
+        """Add a write that is durable. Called once for each, before its caller awaits anything else."""
+        counter = self._counters.get(key.table)
+        if counter is None:
+            counter = self._counters[key.table] = Counter()
+        if old is None:
+            if new is None:
+                return
+            counter.items += 1
+            counter.bytes += new.size
+        elif new is None:
+            counter.items -= 1
+            counter.bytes -= old.size
+        else:
+            counter.bytes += new.size - old.size
+        if keys.maintained:
+            for codec, items, size in index_deltas(keys, old, new):
+                counter = self._counter(codec.rows_id)
+                counter.items += items
+                counter.bytes += size
+        if self._recounts:
+            recount = self._recounts.get(key.table)
+            if recount is not None:
+                recount.observe(key, old, new)
+
+    async def of(self, table: Table) -> dict[str, tuple[int, int]]:
+        """(items, bytes) by the id of each row table of a table. Raises StorageErrors."""
+        ids = [table.rows_id, *(index.rows_id for index in table.indexes.values())]
+        await self._load([each for each in ids if not self._counter(each).loaded])
+        counters = [(each, self._counter(each)) for each in ids]
+        # While an index is being filled, more may have been taken from it than was put there and counted.
+        return {each: (max(counter.items, 0), max(counter.bytes, 0)) for each, counter in counters}
+
+    async def open(self) -> bool:
+        """Leave the mark that says that sums are in memory. True if it was there: sums were lost."""
+        (row,) = await self._driver.get((UNCLEAN,))
+        await self._driver.commit([(Change(UNCLEAN, ANY, b"1"),)])
+        return row is not None
+
+    async def close(self) -> None:
+        """Store all sums and take the mark away. No write may follow. Raises StorageErrors."""
+        while await self.flush():
+            pass
+        await self._driver.commit([(Change(UNCLEAN, ANY, None),)])
+
+    async def flush(self) -> bool:
+        """Store up to FLUSH_ROWS_MAX sums that have changed; whether more may be left. Raises StorageErrors."""
+        changed = [
+            (rows_id, counter)
+            for rows_id, counter in self._counters.items()
+            if (counter.items, counter.bytes) != counter.stored
+        ]
+        part = changed[:FLUSH_ROWS_MAX]
+        if not part:
+            return False
+        await self._load([rows_id for rows_id, counter in part if not counter.loaded])
+        values = [(counter.items, counter.bytes) for _, counter in part]
+        outcomes = await self._driver.commit(
+            [
+                (Change(_key(rows_id), ABSENT if counter.row is None else counter.row, orjson.dumps(value)),)
+                for (rows_id, counter), value in zip(part, values, strict=True)
+            ]
+        )
+        for (rows_id, counter), value, outcome in zip(part, values, outcomes, strict=True):
+            if isinstance(outcome, Committed):
+                counter.flushed(value, Row(_key(rows_id), orjson.dumps(value), outcome.versions[0]))
+            else:
+                counter.loaded = False
+        return len(changed) > len(part) or any(not counter.loaded for _, counter in part)
+
+    def forget(self, rows_ids: Iterable[str]) -> tuple[Change, ...]:
+        """Row tables are gone: the changes that remove their sums."""
+        for rows_id in rows_ids:
+            self._counters.pop(rows_id, None)
+            self._recounts.pop(rows_id, None)
+        return tuple(Change(_key(rows_id), ANY, None) for rows_id in rows_ids)
+
+    def begin_recount(self, keys: TableKeys) -> "Recount":
+        """Count a table anew, beside the writes. One at a time per table; the last one begun counts."""
+        recount = self._recounts[keys.base.rows_id] = Recount(self._driver, keys)
+        return recount
+
+    def end_recount(self, recount: "Recount", *, counted: bool) -> None:
+        """Put its sums in place of those that were (`counted`), or give it up."""
+        rows_id = recount.keys.base.rows_id
+        if self._recounts.get(rows_id) is not recount:
+            return
+        del self._recounts[rows_id]
+        if counted:
+            for each, (items, size) in recount.sums.items():
+                counter = self._counter(each)
+                counter.items, counter.bytes = items, size
+
+    def _counter(self, rows_id: str) -> Counter:
+        counter = self._counters.get(rows_id)
+        if counter is None:
+            counter = self._counters[rows_id] = Counter()
+        return counter
+
+    async def _load(self, rows_ids: list[str]) -> None:
+        if not rows_ids:
+            return
+        rows = await self._driver.get([_key(rows_id) for rows_id in rows_ids])
+        for rows_id, row in zip(rows_ids, rows, strict=True):
+            counter = self._counters.get(rows_id)
+            if counter is not None:
+                counter.merge(row)
+
+
+class Recount:
+    """The sums of a table and its indexes, from its items in the order of a scan, while writes go on.
+
+    Behind the position, a write adds what it changes. Ahead of it, writes are remembered for as long as a page takes:
+    what a page holds of an item that was written around the time of its reading is not certain, what the last write
+    left behind is.
+
+        begin_page()            writes from now on are remembered
+        ... read a page, wait until writes that were under way at its reading have been added ...
+        end_page(rows, more)    the page is counted, the position moves behind it
+    """
+
+    def __init__(self, driver: StorageDriver, keys: TableKeys) -> None:
+        self.keys = keys
+        self.items = 0
+        self.sums: dict[str, list[int]] = {codec.rows_id: [0, 0] for codec in (keys.base, *keys.maintained)}
+        self.last: RowKey | None = None
+        self._token = driver.token
+        self._position: tuple[int, bytes, bytes] | None = None
+        self._written: dict[RowKey, StoredItem | None] = {}
+
+    def observe(self, key: RowKey, old: StoredItem | None, new: StoredItem | None) -> None:
+        """A write that is durable."""
+        if self._position is not None and self._place(key) <= self._position:
+            self._add(old, new)
+        else:
+            self._written[key] = new
+
+    def begin_page(self) -> None:
+        """See above."""
+        self._written.clear()
+
+    def end_page(self, rows: list[Row], *, more: bool) -> None:
+        """See above. The table ends with a page behind which there is no more."""
+        written = self._written
+        end = self._place(rows[-1].key) if rows and more else None
+        for row in rows:
+            if row.key not in written:
+                self._add(None, StoredItem(row.value))
+        for key, item in written.items():
+            place = self._place(key)
+            if item is not None and (end is None or place <= end):
+                self._add(None, item)
+        if rows:
+            self.last = rows[-1].key
+        self.items += len(rows)
+        self._position = end if more else (2**64, b"", b"")
+        self._written = {}
+
+    def _place(self, key: RowKey) -> tuple[int, bytes, bytes]:
+        return self._token(key.partition), key.partition, key.sort
+
+    def _add(self, old: StoredItem | None, new: StoredItem | None) -> None:
+        base = self.sums[self.keys.base.rows_id]
+        base[0] += (new is not None) - (old is not None)
+        base[1] += (0 if new is None else new.size) - (0 if old is None else old.size)
+        for codec, items, size in index_deltas(self.keys, old, new):
+            sums = self.sums[codec.rows_id]
+            sums[0] += items
+            sums[1] += size
+
+
+def index_deltas(
+    keys: TableKeys, old: StoredItem | None, new: StoredItem | None
+) -> Iterable[tuple[KeyCodec, int, int]]:
+    """What a write adds to each index that it changes: (codec, items, bytes). Pure."""
+    for codec, deleted, put in index_writes(keys, old, new):
+        size = 0
+        if deleted is not None:
+            assert old is not None
+            size -= projected(codec, old).size
+        if put is not None:
+            assert new is not None
+            size += projected(codec, new).size
+        yield codec, (put is not None) - (deleted is not None), size
+
+
+def _key(rows_id: str) -> RowKey:
+    return RowKey(COUNTS, rows_id.encode(), b"")

@@ -1,0 +1,143 @@
+"""Fills new indexes of existing tables, and removes old ones: what UpdateTable began, one index of a table at a time.
+
+Writers keep a new index in step from the moment at which it is CREATING; this job goes through the items that were
+there before. Each is committed as a check of the item's row that carries the index row: lost if the item was written
+meanwhile, and then looked at again. So an index row is never older than its item, whoever comes first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from magnetodb.model.derived_rows import projected
+from magnetodb.model.items import StoredItem
+from magnetodb.model.keys import KeyCodec
+from magnetodb.model.rows import CHECK, Batch, Change, DerivedRow, Lost, Row, RowKey, TokenRange
+from magnetodb.model.table import Index, Table
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.job_positions import Task, done, first_task, order, save
+from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS, TableInfo
+from magnetodb.worker.count_items import table_of
+from magnetodb.worker.jobs import JobRun
+
+PAGE_ROWS: Final = 256
+
+BATCH_ROWS: Final = 16
+"""So many items share a batch, and its fate."""
+
+SAVE_PAGES: Final = 8
+"""The position is saved after so many pages; as many are done again after a crash."""
+
+
+async def step(run: JobRun) -> bool:
+    """A page of the first table of which an index changes."""
+    task = await first_task(run.driver, CHANGE_INDEXES)
+    if task is None:
+        run.memory.clear()
+        return False
+    info = await table_of(run.cell.tables, task)
+    index = None if info is None else changing_index(info.table)
+    if info is None or index is None:
+        await run.driver.commit([(done(task),)])
+    elif index.status == "DELETING":
+        await remove(run, info.table, index, task)
+    elif not index.backfilling:
+        await run.cell.tables.update(info.table.with_index(replace(index, backfilling=True)))
+    elif not await fill(run, info, index, task):
+        await activate(run, info.table, index, task)
+    return True
+
+
+def changing_index(table: Table) -> Index | None:
+    """The index that is on its way or on its way out."""
+    return next((index for index in table.indexes.values() if index.status in ("CREATING", "DELETING")), None)
+
+
+async def remove(run: JobRun, table: Table, index: Index, task: Task) -> None:
+    """Nobody writes to the index any more: drop its rows, then forget it."""
+    await run.driver.drop_table(index.rows_id)
+    remaining = table.without_index(index.name)
+    sums = run.cell.tables.counts.forget([index.rows_id])
+    await run.cell.tables.update(replace(remaining, status="ACTIVE"), done(task), *sums)
+    run.memory.clear()
+    run.report(f"index {index.name} of table {table.name} removed")
+
+
+async def activate(run: JobRun, table: Table, index: Index, task: Task) -> None:
+    """The index has a row of every item that belongs there."""
+    filled = replace(table.with_index(replace(index, status="ACTIVE", backfilling=False)), status="ACTIVE")
+    count = order(COUNT_ITEMS, table.id, {"project": table.project, "name": table.name})
+    await run.cell.tables.update(filled, done(task), count)
+    run.report(f"index {index.name} of table {table.name} filled from {run.memory.get('items', 0)} items")
+    run.memory.clear()
+
+
+async def fill(run: JobRun, info: TableInfo, index: Index, task: Task) -> bool:
+    """Put the index rows of the next page of items; whether there are more."""
+    memory = run.memory
+    if memory.get("rows_id") != index.rows_id:
+        memory |= {"rows_id": index.rows_id, "pages": 0} | stored_position(info, index, task)
+    page = await run.driver.scan(info.keys.base.rows_id, TokenRange(), limit=PAGE_ROWS, after=memory["after"])
+    await put_index_rows(run.driver, info.keys.indexes[index.name], page.rows)
+    if page.rows:
+        memory["after"] = page.rows[-1].key
+    memory["items"] += len(page.rows)
+    memory["pages"] += 1
+    run.report(f"index {index.name} of table {info.table.name}: {memory['items']} items")
+    if page.more and memory["pages"] % SAVE_PAGES == 0:
+        await save_position(run, index, task)
+    return page.more
+
+
+def stored_position(info: TableInfo, index: Index, task: Task) -> dict[str, Any]:
+    """Where the job has come, if it is this index that it was at."""
+    position = task.position
+    if position.get("rows_id") != index.rows_id:
+        return {"after": None, "items": 0}
+    after = RowKey(info.keys.base.rows_id, bytes.fromhex(position["partition"]), bytes.fromhex(position["sort"]))
+    return {"after": after, "items": position["items"]}
+
+
+async def save_position(run: JobRun, index: Index, task: Task) -> None:
+    """Everything up to `after` is in the index, durably."""
+    after: RowKey = run.memory["after"]
+    position = {
+        "project": task.position["project"],
+        "name": task.position["name"],
+        "rows_id": index.rows_id,
+        "partition": after.partition.hex(),
+        "sort": after.sort.hex(),
+        "items": run.memory["items"],
+    }
+    await save(run.driver, task, position)
+
+
+async def put_index_rows(driver: StorageDriver, codec: KeyCodec, rows: Sequence[Row]) -> None:
+    """Put the index rows of items as they are. Returns when they are durable."""
+    size = BATCH_ROWS
+    while rows:
+        batches = index_batches(codec, rows, size)
+        outcomes = await driver.commit(batches)
+        lost = [
+            change.key
+            for batch, outcome in zip(batches, outcomes, strict=True)
+            if isinstance(outcome, Lost)
+            for change in batch
+        ]
+        if not lost:
+            return
+        # As they are now; those that are gone need no index row.
+        rows = [row for row in await driver.get(lost) if row is not None]
+        size = 1
+
+
+def index_batches(codec: KeyCodec, rows: Sequence[Row], size: int) -> list[Batch]:
+    """Checks of items, `size` in a batch, with their rows in the index. Items that do not belong there are left out.
+    Pure."""
+    changes: list[Change] = []
+    for row in rows:
+        item = StoredItem(row.value)
+        key = codec.row_key(item.item)
+        if key is not None:
+            changes.append(Change(row.key, row, CHECK, (DerivedRow(key, projected(codec, item).value),)))
+    return [tuple(changes[start : start + size]) for start in range(0, len(changes), size)]

@@ -1,0 +1,48 @@
+"""What a background job is: a function that takes one bounded step, and what it is given for it.
+
+    async def step(run: JobRun) -> bool          True: more waits, call again at once; False: rest for the interval
+    JOBS["my_job"] = Job(step, interval_seconds=1.0)
+
+A step does at most about 100 rows, or 5 ms of the loop's time between two of its awaits. It may be cut short at any
+await, by the end of the process too, and is then taken anew, perhaps by another process: what it has done must be in
+rows, and doing it twice must do no harm. Now and then two processes may run the same job (see `leases`): compare and
+set. Whatever it raises is logged and retried with growing pauses.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from magnetodb.operations.cell import Cell
+from magnetodb.storage.driver import StorageDriver
+
+Step = Callable[["JobRun"], Awaitable[bool]]
+
+
+class Job(NamedTuple):
+    """`leased`: of many processes one runs it at a time; else each runs its own, whatever the options say."""
+
+    step: Step
+    interval_seconds: float
+    leased: bool = True
+
+
+class JobRun:
+    """What a job is given. One object as long as the process runs the job.
+
+    `cell`: the storage; its `settings.clock` is the only clock that decides what is due. `driver`: the rows, for what
+    the manager cannot do. `memory`: the job's own, lost with the process and whenever a step raises. `report(text)`:
+    say how far it is; shown by `magnetodb-manage jobs` and logged when the job comes to rest.
+    """
+
+    __slots__ = ("cell", "driver", "memory", "name", "progress")
+
+    def __init__(self, name: str, cell: Cell, driver: StorageDriver) -> None:
+        self.name = name
+        self.cell = cell
+        self.driver = driver
+        self.memory: dict[str, Any] = {}
+        self.progress = ""
+
+    def report(self, progress: str) -> None:
+        """See above."""
+        self.progress = progress

@@ -1,0 +1,101 @@
+"""Leases: of many processes one runs a job. A row for each job, taken and renewed by compare and set; its value is JSON
+{"owner", "until", "state"}, and the state is the job's for operators to read.
+
+A lease saves double work and nothing more: who was too slow to renew may run a while beside its successor.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from magnetodb.model.rows import ABSENT, Change, Committed, Row, RowKey
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.job_positions import LEASES
+
+LEASE_SECONDS: Final = 30.0
+"""A process that has died is succeeded after so long."""
+
+RENEW_SECONDS: Final = 15.0
+WORKING_RENEW_SECONDS: Final = 3.0
+"""A lease is renewed when it is so old, and sooner while the job works, so that its progress can be followed."""
+
+
+class StoredLease(NamedTuple):
+    """A lease as its row has it."""
+
+    job: str
+    owner: str
+    until: float
+    state: dict[str, Any]
+
+
+class Lease:
+    """One job's lease, from the point of view of one process.
+
+    `owner` is a name that no other process ever has. `sole`: no other process can run jobs on this storage, so another
+    owner's lease is of a process that has ended and need not be waited for.
+    """
+
+    def __init__(
+        self, driver: StorageDriver, job: str, *, owner: str, clock: Callable[[], float], sole: bool = False
+    ) -> None:
+        self._driver = driver
+        self._key = RowKey(LEASES, job.encode(), b"")
+        self._owner = owner
+        self._clock = clock
+        self._sole = sole
+        self._row: Row | None = None
+        self._until = 0.0
+        self._state: dict[str, Any] = {}
+
+    async def hold(self, state: dict[str, Any]) -> bool:
+        """Whether this process has the lease, which it takes or renews if it must. `state` is stored with it, at
+        once if its status changed. Raises StorageErrors."""
+        age = self._clock() - (self._until - LEASE_SECONDS)
+        status = state.get("status")
+        fresh = 0 <= age < (WORKING_RENEW_SECONDS if status == "working" else RENEW_SECONDS)
+        if fresh and status == self._state.get("status"):
+            return True
+        if self._row is None:
+            self._row = await self._other()
+            if self._row is not None and not self._may_take(self._row):
+                self._row = None
+                return False
+        return await self._write(state, self._clock() + LEASE_SECONDS)
+
+    async def release(self, state: dict[str, Any]) -> None:
+        """Let others take it at once. Does nothing if this process does not have it. Raises StorageErrors."""
+        if self._row is not None and self._until > 0:
+            await self._write(state, 0.0)
+            self._row = None
+            self._until = 0.0
+
+    async def _other(self) -> Row | None:
+        (row,) = await self._driver.get((self._key,))
+        return row
+
+    def _may_take(self, row: Row) -> bool:
+        lease = stored_lease(row)
+        now = self._clock()
+        # A clock that was moved back must not make a lease last for ever.
+        return self._sole or lease.owner == self._owner or not now < lease.until <= now + LEASE_SECONDS
+
+    async def _write(self, state: dict[str, Any], until: float) -> bool:
+        value = orjson.dumps({"owner": self._owner, "until": until, "state": state})
+        expected = ABSENT if self._row is None else self._row
+        (outcome,) = await self._driver.commit([(Change(self._key, expected, value),)])
+        if not isinstance(outcome, Committed):
+            self._row = None
+            self._until = 0.0
+            return False
+        self._row = Row(self._key, value, outcome.versions[0])
+        self._until = until
+        self._state = state
+        return True
+
+
+def stored_lease(row: Row) -> StoredLease:
+    """A lease out of its row."""
+    members = orjson.loads(row.value)
+    return StoredLease(row.key.partition.decode(), members["owner"], members["until"], members.get("state", {}))

@@ -1,0 +1,183 @@
+"""Runs the jobs of a process: each in a task of the core's event loop, under its lease, with pauses for all others."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final
+from uuid import uuid4
+
+from magnetodb.errors import ServiceError, StorageError
+from magnetodb.operations.cell import Cell
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.worker.jobs import Job, JobRun
+from magnetodb.worker.leases import Lease
+
+BACKOFF_SECONDS: Final = (0.5, 60.0)
+"""Pause after a failure: the first, doubled with each further one up to the last."""
+
+LEASE_RETRY_SECONDS: Final = 5.0
+"""How often a process asks for a lease that another has."""
+
+REST: Final = 0.1
+"""Pause between two steps, in multiples of the time that the last one took."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """All methods belong to the event loop that `start` was called in.
+
+    `intervals` replace the intervals of jobs by name. `sole`: no other process runs jobs on this storage.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        driver: StorageDriver,
+        jobs: Mapping[str, Job],
+        *,
+        intervals: Mapping[str, float] | None = None,
+        sole: bool = False,
+    ) -> None:
+        owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:12]}"
+        clock = cell.settings.clock
+        intervals = intervals or {}
+        self._running = [
+            _RunningJob(
+                job,
+                JobRun(name, cell, driver),
+                intervals.get(name, job.interval_seconds),
+                Lease(driver, name, owner=owner, clock=clock, sole=sole) if job.leased else None,
+                clock,
+            )
+            for name, job in jobs.items()
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Run the jobs until `stop`."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(job.run(), name=f"job {job.name}") for job in self._running]
+
+    async def stop(self) -> None:
+        """Stop after the awaits in hand, and let other processes have the leases."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._tasks = []
+        for job in self._running:
+            await job.release()
+
+    def wake(self, name: str | None = None) -> None:
+        """End the rest of a job, or of all: something is due, or the clock was moved."""
+        for job in self._running:
+            if name is None or name == job.name:
+                job.wake()
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """The state of each job by name, as `magnetodb-manage jobs` shows it."""
+        return {job.name: job.state() for job in self._running}
+
+
+class _RunningJob:
+    """One job: its status, its failures, its loop."""
+
+    def __init__(self, job: Job, run: JobRun, interval_seconds: float, lease: Lease | None, clock: Any) -> None:
+        self.name = run.name
+        self._job = job
+        self._run = run
+        self._interval_seconds = interval_seconds
+        self._lease = lease
+        self._clock = clock
+        self._status = "idle"
+        self._steps = 0
+        self._failures = 0
+        self._error = ""
+        self._since = clock()
+        self._woken = asyncio.Event()
+
+    def state(self) -> dict[str, Any]:
+        """Status: idle, working, failing, waiting (another process has the lease), stopped."""
+        return {
+            "status": self._status,
+            "since": self._since,
+            "progress": self._run.progress,
+            "steps": self._steps,
+            "failures": self._failures,
+            "error": self._error,
+        }
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Steps and pauses, until cancelled. Never ends by itself, whatever a step raises."""
+        while True:
+            began = monotonic()
+            try:
+                if self._lease is not None and not await self._lease.hold(self.state()):
+                    self._become("waiting")
+                    await self._rest(LEASE_RETRY_SECONDS)
+                    continue
+                more = await self._job.step(self._run)
+            except Exception as error:
+                # The one place where a job's failure ends: logged, shown, and tried again.
+                await self._rest(self._failed(error))
+                continue
+            self._steps += 1
+            self._failures = 0
+            self._error = ""
+            if more:
+                self._become("working")
+                await asyncio.sleep((monotonic() - began) * REST)
+            else:
+                self._become("idle")
+                await self._rest(self._interval_seconds)
+
+    async def release(self) -> None:
+        """The job has ended with the process."""
+        self._become("stopped")
+        if self._lease is not None:
+            try:
+                await self._lease.release(self.state())
+            except StorageError as error:
+                _log.warning("The lease of job %s runs out by itself: %s", self.name, error)
+
+    def _failed(self, error: Exception) -> float:
+        """Note a failure; returns the pause in seconds."""
+        self._failures += 1
+        self._error = f"{type(error).__name__}: {error}"
+        self._run.memory = {}
+        self._become("failing")
+        first, longest = BACKOFF_SECONDS
+        pause: float = min(first * 2 ** min(self._failures - 1, 20), longest)
+        expected = isinstance(error, StorageError | ServiceError)
+        _log.warning(
+            "Job %s failed (%d in a row), next attempt in %.1f s: %s",
+            self.name,
+            self._failures,
+            pause,
+            self._error,
+            exc_info=None if expected else error,
+        )
+        return pause
+
+    def _become(self, status: str) -> None:
+        if status == self._status:
+            return
+        if self._run.progress and status == "idle":
+            _log.info("Job %s: %s", self.name, self._run.progress)
+        elif status == "working":
+            _log.info("Job %s works", self.name)
+        self._status = status
+        self._since = self._clock()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        self._woken.clear()
