@@ -54,26 +54,29 @@ class ConditionPlan(NamedTuple):
 
 
 class Condition:
-    """A condition with the values of a request. `attributes` are the top-level attributes that it looks at."""
+    """A condition with the values of a request. `attributes` are the top-level attributes that it looks at; `title` is
+    what messages call it as a filter."""
 
-    __slots__ = ("attributes", "predicate", "values")
+    __slots__ = ("attributes", "predicate", "title", "values")
 
-    def __init__(self, predicate: Predicate, values: Values, attributes: tuple[str, ...]) -> None:
+    def __init__(
+        self, predicate: Predicate, values: Values, attributes: tuple[str, ...], title: str = "Filter Expression"
+    ) -> None:
         self.predicate = predicate
         self.values = values
         self.attributes = attributes
+        self.title = title
 
     def holds(self, item: Item | None) -> bool:
         """Whether the condition is true of the item; None is an item that does not exist."""
         return self.predicate(EMPTY_ITEM if item is None else item, self.values)
 
-    def refuse_attributes(self, keys: Collection[str], parameter: str = "Filter Expression") -> None:
-        """Raise ValidationException if a filter looks at the key attributes of what is queried; `parameter` is what the
-        message calls it."""
+    def refuse_attributes(self, keys: Collection[str]) -> None:
+        """Raise ValidationException if a filter looks at the key attributes of what is queried."""
         for name in self.attributes:
             if name in keys:
                 raise ValidationException(
-                    f"{parameter} can only contain non-primary key attributes: Primary key attribute: {name}"
+                    f"{self.title} can only contain non-primary key attributes: Primary key attribute: {name}"
                 )
 
 

@@ -183,7 +183,7 @@ def _condition(
     if len(nodes) > 1:
         whole = Or(tuple(nodes)) if conditional_operator == "OR" else And(tuple(nodes))
     plan = plan_condition(ConditionTree(whole, (), (), tuple(made.names)), made.names, parameter)
-    return Condition(plan.predicate, made.values, plan.attributes)
+    return Condition(plan.predicate, made.values, plan.attributes, parameter)
 
 
 def _expectation(made: _Placeholders, name: str, entry: Mapping[str, Any]) -> ConditionNode:

@@ -164,9 +164,9 @@ def test_any_legacy_updates(action, value, item):
 )
 def test_no_text_takes_long(text):
     placeholders = placeholders_of(None, {":v": {"N": "1"}}, expressions=(), given=True)
-    started = time.perf_counter()
+    started = time.process_time()
     for parse in (parse_condition, parse_update, parse_projection, parse_key_conditions):
         with contextlib.suppress(ServiceError):
             parse(text, placeholders)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

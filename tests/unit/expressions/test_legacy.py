@@ -186,7 +186,7 @@ def test_a_range_the_wrong_way_round_is_refused():
 def test_filters_know_the_attributes_that_they_look_at():
     condition = filter_condition("QueryFilter", {"pk": {"ComparisonOperator": "NULL"}}, None)
 
-    assert message_of(condition.refuse_attributes, ("pk",), "QueryFilter") == (
+    assert message_of(condition.refuse_attributes, ("pk",)) == (
         "QueryFilter can only contain non-primary key attributes: Primary key attribute: pk"
     )
 
