@@ -101,6 +101,14 @@ class Table:
         """The GSIs in order of creation."""
         return [index for index in self.indexes.values() if index.kind == "GSI"]
 
+    @property
+    def changing_index(self) -> Index | None:
+        """The index of an existing table that is coming (CREATING) or going (DELETING); there is one at most. The
+        indexes of a table that is itself new are none."""
+        if self.status != "UPDATING":
+            return None
+        return next((index for index in self.indexes.values() if index.status in ("CREATING", "DELETING")), None)
+
     def with_index(self, index: Index) -> Self:
         """The same table with one index added or replaced."""
         return replace(self, indexes=self.indexes | {index.name: index})

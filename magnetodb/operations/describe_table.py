@@ -11,7 +11,8 @@ from magnetodb.operations.table_description import table_description
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException."""
     table = await table_named(cell, context, request["TableName"])
-    return {"Table": table_description(context, table, cell.settings.clock())}
+    counts = await cell.tables.counts_of(table)
+    return {"Table": table_description(context, table, cell.settings.clock(), counts)}
 
 
 async def table_named(cell: Cell, context: RequestContext, name: str) -> Table:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
@@ -14,6 +14,7 @@ from magnetodb.model.capacity import Capacity, read_units
 from magnetodb.model.items import StoredItem, canonical_item
 from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
 from magnetodb.model.rows import RowKey
+from magnetodb.model.table import Index
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.reads import named_table
 from magnetodb.operations.selects import ITEMS, Selection, selection
@@ -72,10 +73,20 @@ async def target(cell: Cell, context: RequestContext, request: dict[str, Any]) -
     codec = table.keys.indexes.get(name)
     if codec is None:
         raise ValidationException(f"The table does not have the specified index: {name}")
-    assert codec.index is not None
-    if consistent and codec.index.kind == "GSI":
+    index = codec.index
+    assert index is not None
+    if index.status != "ACTIVE":
+        refuse_index(index)
+    if consistent and index.kind == "GSI":
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
     return Target(table, codec, consistent)
+
+
+def refuse_index(index: Index) -> NoReturn:
+    """An index that is not ACTIVE cannot be read: rows may be missing."""
+    if index.status == "CREATING":
+        raise ValidationException(f"Cannot read from backfilling global secondary index: {index.name}")
+    raise ValidationException(f"The table does not have the specified index: {index.name}")
 
 
 def filter_of(request: dict[str, Any], placeholders: Placeholders, legacy: str) -> Condition | None:

@@ -1,5 +1,6 @@
 """TableDescription: a table as CreateTable, DescribeTable, UpdateTable and DeleteTable show it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,9 +16,16 @@ AWS_OWNED_KEY: Final = "alias/aws/dynamodb"
 
 Description = dict[str, Any]
 
+Counts = Mapping[str, tuple[int, int]]
+"""(items, bytes) by row table, as `storage.counts` gives them; what is not there is empty."""
 
-def table_description(context: RequestContext, table: Table, now: float) -> Description:
+EMPTY: Final = (0, 0)
+NO_COUNTS: Final[Counts] = {}
+
+
+def table_description(context: RequestContext, table: Table, now: float, counts: Counts = NO_COUNTS) -> Description:
     """The whole description. Members that AWS leaves out where they say nothing are left out."""
+    items, size = counts.get(table.rows_id, EMPTY)
     description: Description = {
         "AttributeDefinitions": [
             {"AttributeName": name, "AttributeType": kind} for name, kind in table.attribute_types.items()
@@ -27,19 +35,19 @@ def table_description(context: RequestContext, table: Table, now: float) -> Desc
         "TableStatus": table.status,
         "CreationDateTime": timestamp(table.created),
         "ProvisionedThroughput": throughput_description(table.throughput, now),
-        "TableSizeBytes": 0,
-        "ItemCount": 0,
+        "TableSizeBytes": size,
+        "ItemCount": items,
         "TableArn": table_arn(context, table.name),
         "TableId": table.id,
         **billing_mode_description(table),
     }
     if table.local_indexes:
         description["LocalSecondaryIndexes"] = [
-            index_description(context, table, index) for index in table.local_indexes
+            index_description(context, table, index, counts) for index in table.local_indexes
         ]
     if table.global_indexes:
         description["GlobalSecondaryIndexes"] = [
-            global_index_description(context, table, index, now) for index in table.global_indexes
+            global_index_description(context, table, index, now, counts) for index in table.global_indexes
         ]
     return description | settings_description(context, table)
 
@@ -89,8 +97,9 @@ def billing_mode_description(table: Table) -> Description:
     return {"BillingModeSummary": summary}
 
 
-def index_description(context: RequestContext, table: Table, index: Index) -> Description:
+def index_description(context: RequestContext, table: Table, index: Index, counts: Counts = NO_COUNTS) -> Description:
     """What local and global indexes have in common."""
+    items, size = counts.get(index.rows_id, EMPTY)
     projection: Description = {"ProjectionType": index.projection}
     if index.attributes:
         projection["NonKeyAttributes"] = list(index.attributes)
@@ -98,18 +107,20 @@ def index_description(context: RequestContext, table: Table, index: Index) -> De
         "IndexName": index.name,
         "KeySchema": key_schema_description(index.key),
         "Projection": projection,
-        "IndexSizeBytes": 0,
-        "ItemCount": 0,
+        "IndexSizeBytes": size,
+        "ItemCount": items,
         "IndexArn": index_arn(context, table.name, index.name),
     }
 
 
-def global_index_description(context: RequestContext, table: Table, index: Index, now: float) -> Description:
+def global_index_description(
+    context: RequestContext, table: Table, index: Index, now: float, counts: Counts = NO_COUNTS
+) -> Description:
     """A GSI has a state, capacity and limits of its own."""
-    description = index_description(context, table, index)
+    description = index_description(context, table, index, counts)
     description["IndexStatus"] = index.status
-    if index.backfilling:
-        description["Backfilling"] = True
+    if index.status == "CREATING" and table.status == "UPDATING":
+        description["Backfilling"] = index.backfilling
     description["ProvisionedThroughput"] = throughput_description(index.throughput, now)
     if index.on_demand is not None:
         description["OnDemandThroughput"] = on_demand_description(index.on_demand)

@@ -1,27 +1,29 @@
-"""UpdateTable: billing mode, throughput, limits, protection, class and key of a table, throughput of its GSIs.
+"""UpdateTable: billing mode, throughput, limits, protection, class and key of a table; its GSIs, which come and go."""
 
-Creating and deleting indexes does not exist here yet and is refused.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
+from uuid import uuid4
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import (
     LimitExceededException,
     ResourceInUseException,
-    ResourceNotFoundException,
     ValidationException,
 )
 from magnetodb.model.table import Index, Table, Throughput
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.describe_table import table_named
+from magnetodb.operations.index_changes import (
+    check_definitions,
+    gives_up_filling,
+    index_changes,
+    with_index_leaving,
+    with_new_index,
+)
 from magnetodb.operations.table_definition import (
-    attribute_types_of,
     check_billing_mode,
     invalid,
-    listed,
     on_demand_of,
     sse_of,
     throughput_of,
@@ -51,19 +53,24 @@ Request = dict[str, Any]
 
 async def run(cell: Cell, context: RequestContext, request: Request) -> dict[str, Any]:
     """Answers status UPDATING and the throughput from before, as AWS does; whoever reads the answer finds the table
-    ACTIVE and changed.
+    ACTIVE and changed, except that an index takes its time to come or go.
 
     Raises ResourceNotFoundException, ResourceInUseException, ValidationException, LimitExceededException.
     """
     refuse_unsupported("UpdateTable", request)
     check_something_to_do(request)
     table = await table_named(cell, context, request["TableName"])
-    check_not_in_use(table)
+    if not gives_up_filling(table, request.get("GlobalSecondaryIndexUpdates") or ()):
+        check_not_in_use(table)
     now = cell.settings.clock()
-    updated = updated_table(table, request, now)
-    await cell.tables.update(updated)
+    updated = updated_table(table, request, now, lambda: str(uuid4()))
+    if updated.changing_index is None:
+        await cell.tables.update(updated)
+    else:
+        await cell.tables.change_index(updated, updated.changing_index.name)
     answered = replace(updated, status="UPDATING", throughput=table.throughput)
-    return {"TableDescription": table_description(context, answered, now)}
+    counts = await cell.tables.counts_of(answered)
+    return {"TableDescription": table_description(context, answered, now, counts)}
 
 
 def check_something_to_do(request: Request) -> None:
@@ -87,11 +94,13 @@ def check_not_in_use(table: Table) -> None:
     )
 
 
-def updated_table(table: Table, request: Request, now: float) -> Table:
-    """The table as the request wants it. Pure."""
-    check_definitions(table, request)
+def updated_table(table: Table, request: Request, now: float, new_id: Callable[[], str]) -> Table:
+    """The table as the request wants it. Pure, but for `new_id`, which gives a UUID that was never given before."""
     billing_mode = request.get("BillingMode") or table.billing_mode
-    updates = index_updates(table, request.get("GlobalSecondaryIndexUpdates") or ())
+    updates, created, deleted = index_changes(table, request.get("GlobalSecondaryIndexUpdates") or ())
+    definitions = request.get("AttributeDefinitions")
+    if created is None:
+        check_definitions(table, definitions)
     table = with_billing_mode(table, billing_mode, request.get("ProvisionedThroughput"), updates, now)
     for name, update in updates.items():
         table = table.with_index(updated_index(table, table.indexes[name], update, now))
@@ -100,22 +109,11 @@ def updated_table(table: Table, request: Request, now: float) -> Table:
         table = replace(table, on_demand=(table.on_demand or {}) | on_demand)
     warm = warm_of(request, billing_mode, table.throughput)
     if warm is not None:
-        table = replace(table, warm=(table.warm or {}) | warm)
-    return with_settings(table, request, now)
-
-
-def check_definitions(table: Table, request: Request) -> None:
-    """AttributeDefinitions may repeat what the table has; more belongs to a new index."""
-    definitions = request.get("AttributeDefinitions")
-    if not definitions:
-        return
-    given = attribute_types_of(definitions)
-    unknown = given.items() - table.attribute_types.items()
-    if unknown:
-        raise invalid(
-            "Some AttributeDefinitions are not used."
-            f" AttributeDefinitions: {listed(given)}, keys used: {listed(table.attribute_types)}"
-        )
+        table = replace(table, warm=warmer(table.warm, warm, "table"))
+    table = with_settings(table, request, now)
+    if created is not None:
+        return with_new_index(table, created, definitions, new_id)
+    return table if deleted is None else with_index_leaving(table, deleted)
 
 
 def with_settings(table: Table, request: Request, now: float) -> Table:
@@ -127,8 +125,30 @@ def with_settings(table: Table, request: Request, now: float) -> Table:
     if table_class is not None and table_class != table.table_class:
         table = replace(table, table_class=table_class, table_class_since=now)
     if request.get("SSESpecification") is not None:
-        table = replace(table, sse=sse_of(request["SSESpecification"]))
+        table = replace(table, sse=changed_sse(table, request["SSESpecification"]))
     return table
+
+
+def changed_sse(table: Table, request: Request) -> dict[str, Any] | None:
+    """The key asked for. Raises if it is the one that the table has."""
+    sse = sse_of(request)
+    if sse != table.sse:
+        return sse
+    if sse is None:
+        raise invalid("Table is already encrypted by default")
+    raise invalid("Table is already encrypted by given KMSMasterKeyId")
+
+
+def warmer(current: dict[str, int] | None, wanted: dict[str, int], resource: str) -> dict[str, int]:
+    """Warm throughput with the members asked for; it only grows."""
+    current = current or {}
+    for name, units in wanted.items():
+        if units < current.get(name, 0):
+            raise invalid(
+                f"Requested {name} for WarmThroughput for {resource} is lower than current WarmThroughput,"
+                " decreasing WarmThroughput is not supported"
+            )
+    return current | wanted
 
 
 # ---- billing mode and throughput
@@ -208,29 +228,6 @@ def dated(seconds: float) -> str:
 # ---- indexes
 
 
-def index_updates(table: Table, requests: Sequence[Request]) -> dict[str, Request]:
-    """The Update actions by index. Raises for other actions, for unknown indexes and for one named twice."""
-    updates: dict[str, Request] = {}
-    for request in requests:
-        actions = [name for name in ("Update", "Create", "Delete") if request.get(name) is not None]
-        if not actions:
-            raise invalid("One of GlobalSecondaryIndexUpdate's actions Update, Create or Delete must be specified")
-        if len(actions) > 1:
-            raise invalid("Only one of Update, Create or Delete may be specified in a GlobalSecondaryIndexUpdate")
-        if actions != ["Update"]:
-            raise ValidationException(
-                "Creating and deleting global secondary indexes of an existing table is not supported here yet:"
-                f" UpdateTable cannot honour GlobalSecondaryIndexUpdates.{actions[0]}."
-            )
-        name = request["Update"]["IndexName"]
-        if name in updates:
-            raise invalid(f"Only one global secondary index update per index is allowed simultaneously. Index: {name}")
-        if name not in table.indexes or table.indexes[name].kind != "GSI":
-            raise ResourceNotFoundException("Requested resource not found")
-        updates[name] = request["Update"]
-    return updates
-
-
 def updated_index(table: Table, index: Index, request: Request, now: float) -> Index:
     """A GSI with the throughput and the limits asked for; `table` has its new billing mode already."""
     throughput = request.get("ProvisionedThroughput")
@@ -246,5 +243,5 @@ def updated_index(table: Table, index: Index, request: Request, now: float) -> I
         index = replace(index, on_demand=(index.on_demand or {}) | on_demand)
     warm = warm_of(request, table.billing_mode, index.throughput)
     if warm is not None:
-        index = replace(index, warm=(index.warm or {}) | warm)
+        index = replace(index, warm=warmer(index.warm, warm, f"index {index.name}"))
     return index

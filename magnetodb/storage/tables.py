@@ -146,6 +146,13 @@ class Tables:
             raise service_error(error) from error
         return self._stored(table, outcome.versions[0])
 
+    async def counts_of(self, table: Table) -> dict[str, tuple[int, int]]:
+        """(items, bytes) by the id of each row table: the table's and its indexes'. A few writes may be missing."""
+        try:
+            return await self.counts.of(table)
+        except StorageError as error:
+            raise service_error(error) from error
+
     async def update(self, table: Table, *also: Change) -> TableInfo:
         """Store a changed table in place of the version that it was made from (`table.version`), and make other changes
         in the same commit.

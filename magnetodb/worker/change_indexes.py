@@ -36,7 +36,7 @@ async def step(run: JobRun) -> bool:
         run.memory.clear()
         return False
     info = await table_of(run.cell.tables, task)
-    index = None if info is None else changing_index(info.table)
+    index = None if info is None else info.table.changing_index
     if info is None or index is None:
         await run.driver.commit([(done(task),)])
     elif index.status == "DELETING":
@@ -46,11 +46,6 @@ async def step(run: JobRun) -> bool:
     elif not await fill(run, info, index, task):
         await activate(run, info.table, index, task)
     return True
-
-
-def changing_index(table: Table) -> Index | None:
-    """The index that is on its way or on its way out."""
-    return next((index for index in table.indexes.values() if index.status in ("CREATING", "DELETING")), None)
 
 
 async def remove(run: JobRun, table: Table, index: Index, task: Task) -> None:
