@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from magnetodb.operations.consumption import Consumption
+from magnetodb.operations.throughput import Throughput
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.tables import Tables
 
@@ -18,11 +20,18 @@ class Settings(NamedTuple):
 
 
 class Cell:
-    """A storage with its manager of items, its tables and its settings."""
+    """A storage with its manager of items, its tables and its settings.
 
-    __slots__ = ("manager", "settings", "tables")
+    `throughput` is None unless provisioned throughput is enforced. `consumption` adds up what requests consume.
+    """
 
-    def __init__(self, manager: StorageManager, tables: Tables, settings: Settings) -> None:
+    __slots__ = ("consumption", "manager", "settings", "tables", "throughput")
+
+    def __init__(
+        self, manager: StorageManager, tables: Tables, settings: Settings, throughput: Throughput | None = None
+    ) -> None:
         self.manager = manager
         self.tables = tables
         self.settings = settings
+        self.throughput = throughput
+        self.consumption = Consumption(throughput)

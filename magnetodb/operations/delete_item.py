@@ -24,7 +24,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
         if condition is not None:
             check_condition(condition, old, request)
 
+    if cell.throughput is not None:
+        cell.throughput.admit_write(table.table)
     old, _ = await cell.manager.write_item(table, key, replace)
+    cell.consumption.wrote(table, old, None)
     answer = write_answer(request, table, key, old, None)
     if returns_old and old is not None:
         answer["Attributes"] = old.json

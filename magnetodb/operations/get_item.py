@@ -21,7 +21,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     table = await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
     consistent = request.get("ConsistentRead") is True
+    if cell.throughput is not None:
+        cell.throughput.admit_read(table.table, consistent=consistent)
     stored = await cell.manager.get_item(key, consistent=consistent)
+    cell.consumption.read(table, stored.size if stored is not None else 0, consistent=consistent)
     answer: dict[str, Any] = {}
     if stored is not None:
         answer["Item"] = stored.json if projection is None else projection.apply(stored.item)

@@ -205,6 +205,19 @@ async def _evaluate(page: PageOfItems, items: list[StoredItem], evaluation: Eval
                 page.items.append(stored.json if projection is None else projection.apply(stored.item))
 
 
+def admit(cell: Cell, target: Target) -> None:
+    """Raise ProvisionedThroughputExceededException where throughput is enforced and too much was read."""
+    if cell.throughput is not None:
+        cell.throughput.admit_read(target.table.table, target.codec.index, consistent=target.consistent)
+
+
+def consume(cell: Cell, target: Target, page: PageOfItems) -> None:
+    """Count what the page consumed."""
+    cell.consumption.read(target.table, page.size, consistent=target.consistent, index=target.codec.index)
+    if page.fetched_units:
+        cell.consumption.fetched(target.table, page.fetched_units)
+
+
 def page_answer(request: dict[str, Any], target: Target, page: PageOfItems) -> dict[str, Any]:
     """The members of the answer."""
     answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}

@@ -39,7 +39,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
             check_condition(condition, old, request)
         return new
 
+    if cell.throughput is not None:
+        cell.throughput.admit_write(table.table)
     old, _ = await cell.manager.write_item(table, key, replace)
+    cell.consumption.wrote(table, old, new)
     answer = write_answer(request, table, key, old, new)
     if returns_old and old is not None:
         answer["Attributes"] = old.json

@@ -12,7 +12,9 @@ from magnetodb.model.rows import SortRange
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.pages import (
     Target,
+    admit,
     check_start_key,
+    consume,
     evaluation,
     filter_of,
     page_answer,
@@ -52,7 +54,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
         reverse=request.get("ScanIndexForward") is False,
         consistent=read.consistent,
     )
-    return page_answer(request, read, await read_page(cell.manager, read, found, rules, limit))
+    admit(cell, read)
+    page = await read_page(cell.manager, read, found, rules, limit)
+    consume(cell, read, page)
+    return page_answer(request, read, page)
 
 
 def key_conditions_of(request: dict[str, Any], placeholders: Placeholders) -> KeyConditions:

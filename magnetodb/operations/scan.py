@@ -9,7 +9,17 @@ from magnetodb.model.key_validation import KEY_MISMATCH
 from magnetodb.model.keys import START_KEY_INVALID
 from magnetodb.model.rows import TOKEN_MAX, TOKEN_MIN, TokenRange
 from magnetodb.operations.cell import Cell
-from magnetodb.operations.pages import check_start_key, evaluation, filter_of, page_answer, read_page, start_key, target
+from magnetodb.operations.pages import (
+    admit,
+    check_start_key,
+    consume,
+    evaluation,
+    filter_of,
+    page_answer,
+    read_page,
+    start_key,
+    target,
+)
 from magnetodb.operations.parameters import SCAN
 from magnetodb.operations.reads import projection_of
 from magnetodb.operations.selects import check_select
@@ -30,7 +40,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     rules = evaluation(request, read.codec, condition, projection)
     limit = request.get("Limit")
     found = cell.manager.scan(read.codec.rows_id, tokens, after=after, limit=limit)
-    return page_answer(request, read, await read_page(cell.manager, read, found, rules, limit))
+    admit(cell, read)
+    page = await read_page(cell.manager, read, found, rules, limit)
+    consume(cell, read, page)
+    return page_answer(request, read, page)
 
 
 def segment_tokens(segment: int | None, total: int | None) -> TokenRange:

@@ -47,7 +47,10 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
         check_local_index_sizes(table, new, ITEM_TOO_LARGE)
         return new
 
+    if cell.throughput is not None:
+        cell.throughput.admit_write(table.table)
     old, new = await cell.manager.write_item(table, key, replace)
+    cell.consumption.wrote(table, old, new)
     answer = write_answer(request, table, key, old, new)
     wanted = request.get("ReturnValues")
     if wanted is not None and wanted != "NONE":
