@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from itertools import count
 from random import getrandbits
+from time import perf_counter_ns
 from typing import Any, Final
 from zlib import crc32
 
@@ -16,6 +17,9 @@ import orjson
 
 from magnetodb import errors, operations
 from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
+from magnetodb.api.metrics import TOTAL as LATENCIES_TOTAL
+from magnetodb.api.metrics import UNKNOWN_OPERATION, Metrics
+from magnetodb.api.request_log import RequestLog
 from magnetodb.context import RequestContext
 from magnetodb.operations.cell import Cell
 from magnetodb.storage.service_errors import service_error
@@ -41,31 +45,64 @@ Authenticate = Callable[[Request, str], RequestContext]
 
 
 class Door:
-    """Answers every request of DynamoDB's protocol. `cells` are the storages by name."""
+    """Answers every request of DynamoDB's protocol, and counts it. `cells` are the storages by name."""
 
-    __slots__ = ("_authenticate", "_cells")
+    __slots__ = ("_authenticate", "_cells", "_latencies", "_log", "metrics")
 
-    def __init__(self, cells: Mapping[str, Cell], authenticate: Authenticate) -> None:
+    def __init__(
+        self,
+        cells: Mapping[str, Cell],
+        authenticate: Authenticate,
+        *,
+        metrics: Metrics | None = None,
+        request_log: RequestLog | None = None,
+    ) -> None:
         self._cells = cells
         self._authenticate = authenticate
+        self.metrics = metrics if metrics is not None else Metrics(operations.OPERATIONS)
+        self._latencies = self.metrics.latencies
+        self._log = request_log
 
     async def answer(self, request: Request) -> Response:
         """Run the operation that the request names. Raises nothing: an error becomes its response."""
+        began = perf_counter_ns()
         request_id = new_request_id()
+        name, failure, context, parameters = UNKNOWN_OPERATION, "", None, None
         try:
             name = operation_name(request)
             context = self._authenticate(request, request_id)
             parameters = body_parameters(request)
             result = await operations.run(self._cells[context.cell], context, name, parameters)
-            return response(request, request_id, 200, orjson.dumps(result))
+            answered = response(request, request_id, 200, orjson.dumps(result))
         except errors.ServiceError as error:
-            return error_response(request, request_id, error)
+            failure = type(error).__name__
+            answered = error_response(request, request_id, error)
         except errors.StorageError as error:
             LOG.warning("request %s: storage: %r", request_id, error)
-            return error_response(request, request_id, service_error(error))
+            shown = service_error(error)
+            failure = type(shown).__name__
+            answered = error_response(request, request_id, shown)
         except Exception:  # The one place where a bug becomes an answer.
             LOG.exception("request %s failed", request_id)
-            return error_response(request, request_id, errors.InternalServerError("Internal server error"))
+            failure = "InternalServerError"
+            answered = error_response(request, request_id, errors.InternalServerError("Internal server error"))
+        counters = self.metrics.failures(name, failure) if failure else self._latencies[name]
+        microseconds = (perf_counter_ns() - began) // 1000
+        counters[microseconds.bit_length()] += 1
+        counters[LATENCIES_TOTAL] += microseconds
+        if self._log is not None:
+            self._log.write(
+                request_id=request_id,
+                operation=name,
+                parameters=parameters or {},
+                user="" if context is None else context.user,
+                status=answered.status,
+                error=failure,
+                microseconds=microseconds,
+                bytes_in=len(request.body),
+                bytes_out=len(answered.body),
+            )
+        return answered
 
 
 def new_request_id() -> str:
