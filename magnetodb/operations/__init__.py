@@ -7,6 +7,8 @@ from typing import Any, Final
 from magnetodb.context import RequestContext
 from magnetodb.errors import ResourceNotFoundException, UnknownOperationException, ValidationException
 from magnetodb.operations import (
+    batch_get_item,
+    batch_write_item,
     create_table,
     delete_item,
     delete_table,
@@ -32,6 +34,8 @@ from magnetodb.operations.table_names import resolve_table_arn
 from magnetodb.policies import authorize
 
 OPERATIONS: Final[dict[str, ModuleType]] = {
+    "BatchGetItem": batch_get_item,
+    "BatchWriteItem": batch_write_item,
     "CreateTable": create_table,
     "DeleteItem": delete_item,
     "DeleteTable": delete_table,

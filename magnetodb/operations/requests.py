@@ -210,6 +210,130 @@ SCAN: Final = Structure(
     required=("TableName",),
 )
 
+# ---- batches and transactions
+
+BATCH_GET_ITEM: Final = Structure(
+    "BatchGetItemInput",
+    {
+        "RequestItems": Map(
+            Structure(
+                "KeysAndAttributes",
+                {
+                    "Keys": List(ATTRIBUTE_MAP, 1, 100),
+                    "AttributesToGet": ATTRIBUTE_NAMES,
+                    "ConsistentRead": Boolean(),
+                    "ProjectionExpression": EXPRESSION,
+                    "ExpressionAttributeNames": EXPRESSION_ATTRIBUTE_NAMES,
+                },
+                required=("Keys",),
+            ),
+            1,
+            100,
+        ),
+        "ReturnConsumedCapacity": RETURN_CONSUMED_CAPACITY,
+    },
+    required=("RequestItems",),
+)
+BATCH_WRITE_ITEM: Final = Structure(
+    "BatchWriteItemInput",
+    {
+        "RequestItems": Map(
+            List(
+                Structure(
+                    "WriteRequest",
+                    {
+                        "PutRequest": Structure("PutRequest", {"Item": ATTRIBUTE_MAP}, required=("Item",)),
+                        "DeleteRequest": Structure("DeleteRequest", {"Key": ATTRIBUTE_MAP}, required=("Key",)),
+                    },
+                ),
+                1,
+                25,
+            ),
+            1,
+            25,
+        ),
+        "ReturnConsumedCapacity": RETURN_CONSUMED_CAPACITY,
+        "ReturnItemCollectionMetrics": RETURN_ITEM_COLLECTION_METRICS,
+    },
+    required=("RequestItems",),
+)
+_CONDITION: Final[dict[str, Shape]] = {
+    "ConditionExpression": EXPRESSION,
+    "ExpressionAttributeNames": EXPRESSION_ATTRIBUTE_NAMES,
+    "ExpressionAttributeValues": ATTRIBUTE_MAP,
+    "ReturnValuesOnConditionCheckFailure": RETURN_VALUES_ON_FAILURE,
+}
+TRANSACT_WRITE_ITEMS: Final = Structure(
+    "TransactWriteItemsInput",
+    {
+        "TransactItems": List(
+            Structure(
+                "TransactWriteItem",
+                {
+                    "ConditionCheck": Structure(
+                        "ConditionCheck",
+                        {"Key": ATTRIBUTE_MAP, "TableName": TABLE_NAME, **_CONDITION},
+                        required=("Key", "TableName", "ConditionExpression"),
+                    ),
+                    "Put": Structure(
+                        "Put",
+                        {"Item": ATTRIBUTE_MAP, "TableName": TABLE_NAME, **_CONDITION},
+                        required=("Item", "TableName"),
+                    ),
+                    "Delete": Structure(
+                        "Delete",
+                        {"Key": ATTRIBUTE_MAP, "TableName": TABLE_NAME, **_CONDITION},
+                        required=("Key", "TableName"),
+                    ),
+                    "Update": Structure(
+                        "Update",
+                        {
+                            "Key": ATTRIBUTE_MAP,
+                            "UpdateExpression": EXPRESSION,
+                            "TableName": TABLE_NAME,
+                            **_CONDITION,
+                        },
+                        required=("Key", "UpdateExpression", "TableName"),
+                    ),
+                },
+            ),
+            1,
+            100,
+        ),
+        "ReturnConsumedCapacity": RETURN_CONSUMED_CAPACITY,
+        "ReturnItemCollectionMetrics": RETURN_ITEM_COLLECTION_METRICS,
+        "ClientRequestToken": String(1, 36),
+    },
+    required=("TransactItems",),
+)
+TRANSACT_GET_ITEMS: Final = Structure(
+    "TransactGetItemsInput",
+    {
+        "TransactItems": List(
+            Structure(
+                "TransactGetItem",
+                {
+                    "Get": Structure(
+                        "Get",
+                        {
+                            "Key": ATTRIBUTE_MAP,
+                            "TableName": TABLE_NAME,
+                            "ProjectionExpression": EXPRESSION,
+                            "ExpressionAttributeNames": EXPRESSION_ATTRIBUTE_NAMES,
+                        },
+                        required=("Key", "TableName"),
+                    )
+                },
+                required=("Get",),
+            ),
+            1,
+            100,
+        ),
+        "ReturnConsumedCapacity": RETURN_CONSUMED_CAPACITY,
+    },
+    required=("TransactItems",),
+)
+
 # ---- keys, indexes and settings of tables
 
 ATTRIBUTE_DEFINITIONS: Final = List(
@@ -437,6 +561,8 @@ DESCRIBE_ENDPOINTS: Final = Structure("DescribeEndpointsRequest", {})
 DESCRIBE_LIMITS: Final = Structure("DescribeLimitsInput", {})
 
 REQUESTS: Final[dict[str, Structure]] = {
+    "BatchGetItem": BATCH_GET_ITEM,
+    "BatchWriteItem": BATCH_WRITE_ITEM,
     "CreateTable": CREATE_TABLE,
     "DeleteItem": DELETE_ITEM,
     "DeleteTable": DELETE_TABLE,
@@ -451,6 +577,8 @@ REQUESTS: Final[dict[str, Structure]] = {
     "Scan": SCAN,
     "TagResource": TAG_RESOURCE,
     "UntagResource": UNTAG_RESOURCE,
+    "TransactGetItems": TRANSACT_GET_ITEMS,
+    "TransactWriteItems": TRANSACT_WRITE_ITEMS,
     "UpdateItem": UPDATE_ITEM,
     "UpdateTable": UPDATE_TABLE,
 }

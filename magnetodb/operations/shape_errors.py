@@ -38,6 +38,7 @@ from magnetodb.operations.shapes import (
 )
 
 VIOLATIONS_MAX: Final = 10
+RENDERED_LENGTH_MAX: Final = 4096
 ARN_PREFIX: Final = "arn:"
 
 
@@ -158,17 +159,44 @@ def constraint_violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
                 yield violation(value, path, f"Member must have value less than or equal to {shape.value_max}")
         case List():
             yield from length_violations(shape, value, path)
-            for number, member in enumerate(value, 1):
-                yield from member_violations(shape.member, member, f"{path}.{number}.member", required=True)
+            yield from list_member_violations(shape, value, path)
         case Map():
+            yield from length_violations(shape, value, path)
+            if type(shape.value) is List and not all(fits_lengths(shape.value, member) for member in value.values()):
+                yield violation(value, path, f"Map value must satisfy constraint: {lengths_words(shape.value)}", shape)
             for name, member in value.items():
-                yield from member_violations(shape.value, member, f"{path}.{name}.member", required=True)
+                if type(shape.value) is List:
+                    yield from list_member_violations(shape.value, member, f"{path}.{name}.member")
+                else:
+                    yield from member_violations(shape.value, member, f"{path}.{name}.member", required=True)
         case Structure(deferred=False):
             prefix = f"{path}." if path else ""
             for name, member_shape in shape.members.items():
                 member_path = prefix + name[0].lower() + name[1:]
                 required = name in shape.required
                 yield from member_violations(member_shape, value.get(name), member_path, required=required)
+
+
+def list_member_violations(shape: List, value: list[Any] | None, path: str) -> Iterator[str]:
+    """The same of the members of a list, or of null in its place."""
+    if value is None:
+        yield from member_violations(shape, value, path, required=True)
+        return
+    for number, member in enumerate(value, 1):
+        yield from member_violations(shape.member, member, f"{path}.{number}.member", required=True)
+
+
+def fits_lengths(shape: List, value: list[Any] | None) -> bool:
+    """The list, if it is one, is neither too short nor too long."""
+    return value is None or next(length_violations(shape, value, ""), None) is None
+
+
+def lengths_words(shape: List) -> str:
+    """The bounds of lists in a map, as AWS lists them."""
+    return (
+        f"[Member must have length less than or equal to {shape.length_max},"
+        f" Member must have length greater than or equal to {shape.length_min}]"
+    )
 
 
 def member_violations(shape: Shape, value: Any, path: str, *, required: bool) -> Iterator[str]:
@@ -189,7 +217,9 @@ def string_violations(shape: String | TableName, value: str, path: str) -> Itera
     yield from length_violations(shape, value, path)
 
 
-def length_violations(shape: String | TableName | List, value: str | list[Any], path: str) -> Iterator[str]:
+def length_violations(
+    shape: String | TableName | List | Map, value: str | list[Any] | dict[str, Any], path: str
+) -> Iterator[str]:
     """Too short, too long."""
     if shape.length_min is not None and len(value) < shape.length_min:
         yield violation(value, path, f"Member must have length greater than or equal to {shape.length_min}", shape)
@@ -203,19 +233,39 @@ def violation(value: Any, path: str, constraint: str, shape: Shape | None = None
 
 
 def rendered(shape: Shape | None, value: Any) -> str:
-    """A value as AWS prints it: strings bare, lists and maps as Java does, structures as Name(member=value, ...)."""
+    """A value as AWS prints it: strings bare, lists and maps as Java does, structures as Name(member=value, ...). Of
+    lists, maps and structures no more than RENDERED_LENGTH_MAX characters, and "..."."""
+    text = ""
+    for piece in rendered_pieces(shape, value):
+        text += piece
+        if len(text) > RENDERED_LENGTH_MAX and type(value) in (list, dict):
+            return text[:RENDERED_LENGTH_MAX] + "..."
+    return text
+
+
+def rendered_pieces(shape: Shape | None, value: Any) -> Iterator[str]:
+    """The same piece by piece, so that no more of a large request is printed than is shown."""
     if value is None:
-        return "null"
+        yield "null"
+        return
     match shape:
         case List():
-            return f"[{', '.join(rendered(shape.member, member) for member in value)}]"
+            yield "["
+            for number, member in enumerate(value):
+                yield ", " if number else ""
+                yield from rendered_pieces(shape.member, member)
+            yield "]"
         case Map():
-            return "{" + ", ".join(f"{name}={rendered(shape.value, member)}" for name, member in value.items()) + "}"
+            yield "{"
+            for number, (name, member) in enumerate(value.items()):
+                yield f"{', ' if number else ''}{name}="
+                yield from rendered_pieces(shape.value, member)
+            yield "}"
         case Structure():
-            members = (
-                f"{name[0].lower()}{name[1:]}={rendered(member_shape, value.get(name))}"
-                for name, member_shape in shape.members.items()
-            )
-            return f"{shape.name}({', '.join(members)})"
+            yield f"{shape.name}("
+            for number, (name, member_shape) in enumerate(shape.members.items()):
+                yield f"{', ' if number else ''}{name[0].lower()}{name[1:]}="
+                yield from rendered_pieces(member_shape, value.get(name))
+            yield ")"
         case _:
-            return str(value).lower() if type(value) is bool else str(value)
+            yield str(value).lower() if type(value) is bool else str(value)

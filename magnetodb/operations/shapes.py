@@ -64,9 +64,11 @@ class List(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A JSON object with free names; null is no value."""
+    """A JSON object with free names; null is no value. Lengths are numbers of members, both inclusive."""
 
     value: "Shape"
+    length_min: int | None = None
+    length_max: int | None = None
 
 
 class Structure(NamedTuple):
@@ -157,9 +159,11 @@ def map_check(shape: Map) -> Check:
     if type(shape.value) is Structure and shape.value.deferred:
         return map_of_objects
     value_check = compiled(shape.value)
+    low = shape.length_min or 0
+    high = INTEGER_MAX if shape.length_max is None else shape.length_max
 
     def check(value: Any) -> bool:
-        if type(value) is not dict:
+        if type(value) is not dict or not low <= len(value) <= high:
             return False
         return all(value_check(member) for member in value.values())
 

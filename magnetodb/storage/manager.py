@@ -168,6 +168,46 @@ class StorageManager:
             await _pause(attempt)
         raise _too_many_races()
 
+    async def write_each(self, writes: Sequence[ItemWrite]) -> list[Written | None]:
+        """Replace items independently of each other, by functions that raise nothing, side by side in one commit. At
+        most one write per item. None stands for a write that lost too many races."""
+        outcomes: list[Written | None] = [None] * len(writes)
+        left = list(range(len(writes)))
+        for attempt in range(WRITE_ATTEMPTS_MAX):
+            try:
+                lost = await self._write_each(writes, left, outcomes)
+            except StorageError as error:
+                raise service_error(error) from error
+            if not lost:
+                break
+            left = lost
+            await _pause(attempt)
+        return outcomes
+
+    async def _write_each(
+        self, writes: Sequence[ItemWrite], left: list[int], outcomes: list[Written | None]
+    ) -> list[int]:
+        """One attempt of those `left`; which of them lost."""
+        rows = await self._driver.get([writes[each].key for each in left], for_write=True)
+        batches = []
+        decided = []
+        current = self._tables.current
+        for each, row in zip(left, rows, strict=True):
+            info, key, replace = writes[each]
+            old = StoredItem(row.value) if row is not None and row.value else None
+            new = replace(old)
+            decided.append(Written(old, new))
+            batches.append((_change(current(info), key, row, old, new),))
+        lost = []
+        for each, written, outcome in zip(left, decided, await self._driver.commit(batches), strict=True):
+            if type(outcome) is not Committed:
+                lost.append(each)
+                continue
+            outcomes[each] = written
+            if written.new is not written.old:
+                self.counts.add(current(writes[each].info).keys, writes[each].key, *written)
+        return lost
+
     async def write_items(self, writes: Sequence[ItemWrite]) -> list[Written]:
         """Replace several items, all or nothing. Items that do not change are compared nevertheless: the batch is
         written only if they still are what the decision was made from.

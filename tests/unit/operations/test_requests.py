@@ -21,6 +21,7 @@ DEVIATIONS = {
     ("key of a map", "AttributeName"): "lengths of attribute names are checked with the item, in the item's words",
     ("key of a map", "ExpressionAttributeNameVariable"): "no constraint",
     ("key of a map", "ExpressionAttributeValueVariable"): "no constraint",
+    ("key of a map", "TableArn"): "names of tables are checked where a table is looked for and not found",
 }
 """Shapes of botocore that are not declared, and why."""
 
@@ -63,7 +64,7 @@ def described(shape, seen=()):
         case List():
             return ("list", described(shape.member, seen), (shape.length_min, shape.length_max))
         case Map():
-            return ("map", described(shape.value, seen), (None, None))
+            return ("map", described(shape.value, seen), (shape.length_min, shape.length_max))
         case TableName():
             return ("string", (shape.length_min, shape.length_max), None, ())
         case String():
