@@ -105,6 +105,28 @@ OPTIONS: Final[list[cfg.Opt]] = [
         help="Seconds that requests in hand may take after SIGTERM. magnetodb-api only.",
     ),
     cfg.StrOpt(
+        "metrics",
+        default="loopback",
+        choices=[
+            ("loopback", "requests that come from this machine; behind a proxy on it, everybody who may ask the proxy"),
+            ("everybody", "whoever reaches the server"),
+            ("nobody", "there is no such page"),
+        ],
+        help="Who may read GET /metrics. It names projects, tables and indexes, and needs no signature.",
+    ),
+    cfg.StrOpt(
+        "request-log",
+        default="",
+        help="File to which a line of JSON is appended for each request: its id, operation, table, user, status, "
+        'error, microseconds and bytes; no keys, no values. "-": standard error. Empty: no such log.',
+    ),
+    cfg.BoolOpt(
+        "enforce-throughput",
+        default=False,
+        help="Refuse requests that exceed the provisioned throughput of a table or global index with "
+        "ProvisionedThroughputExceededException, as DynamoDB does, with its burst of 300 seconds of unused capacity.",
+    ),
+    cfg.StrOpt(
         "log-level",
         default="warning",
         choices=["debug", "info", "warning", "error"],

@@ -1,7 +1,6 @@
 """From the options to a running core: the data file, the cell, the door. Both fronts start here."""
 
 import asyncio
-import ipaddress
 import logging
 import threading
 import time
@@ -10,12 +9,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from magnetodb.api import auth
+from magnetodb.api import auth, figures
 from magnetodb.api.dynamodb import Authenticate, Door
-from magnetodb.api.http_messages import Request, Response
+from magnetodb.api.health import Inspection, storage_check
+from magnetodb.api.http_messages import Request, Response, is_loopback
+from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
 from magnetodb.errors import DataFileError, StorageError
 from magnetodb.operations.cell import Cell, Settings
+from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
@@ -45,6 +47,7 @@ class Service(NamedTuple):
     data_file: Path
     close: Callable[[], Awaitable[None]]
     worker: Worker
+    inspection: Inspection
 
 
 async def open_service(configuration: "ConfigOpts") -> Service:
@@ -54,10 +57,12 @@ async def open_service(configuration: "ConfigOpts") -> Service:
         driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
     except DataFileError as error:
         raise StartError(str(error)) from None
+    request_log = opened_request_log(configuration)
     tables = Tables(driver)
     await tables.open()
     settings = Settings(configuration.region, configuration.account_id, time.time)
-    cell = Cell(StorageManager(driver, tables), tables, settings)
+    throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
+    cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
     worker = await start_jobs(cell, driver, run_jobs=configuration.run_jobs)
 
     async def close() -> None:
@@ -68,8 +73,35 @@ async def open_service(configuration: "ConfigOpts") -> Service:
             _log.warning("The tables will be counted anew at the next start: %s", error)
         finally:
             await driver.close()
+            if request_log is not None:
+                request_log.close()
 
-    return Service(Door({CELL_NAME: cell}, authenticate), cell, driver.path, close, worker)
+    door = Door({CELL_NAME: cell}, authenticate, request_log=request_log)
+    inspection = inspection_of(configuration, door, cell, driver, worker)
+    return Service(door, cell, driver.path, close, worker, inspection)
+
+
+def opened_request_log(configuration: "ConfigOpts") -> RequestLog | None:
+    """The log that the options ask for. Raises StartError."""
+    try:
+        return RequestLog.open(configuration.request_log) if configuration.request_log else None
+    except StorageError as error:
+        raise StartError(str(error)) from None
+
+
+def inspection_of(
+    configuration: "ConfigOpts", door: Door, cell: Cell, driver: SqliteDriver, worker: Worker
+) -> Inspection:
+    """What operators may look at, with all figures that are not the door's own."""
+    loop = asyncio.get_running_loop()
+    door.metrics.sources += [
+        figures.capacity(cell.consumption),
+        figures.jobs(worker.states),
+        figures.index_lag(cell, driver, loop),
+        figures.commits(driver.commit_sizes),
+    ]
+    metrics = None if configuration.metrics == "nobody" else door.metrics
+    return Inspection(metrics, configuration.metrics == "everybody", storage_check(driver, loop))
 
 
 async def start_jobs(cell: Cell, driver: SqliteDriver, *, run_jobs: bool) -> Worker:
@@ -121,14 +153,6 @@ def check_exposure(host: str, configuration: "ConfigOpts") -> None:
             f"refused to listen on {host} with auth = none: whoever reaches it could read and delete everything. "
             "Use --auth sigv4 with access keys, or say --allow-anonymous-remote."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def authentication(configuration: "ConfigOpts") -> Authenticate:

@@ -28,4 +28,4 @@ def create() -> "falcon.App":
         print(f"magnetodb: {error}", file=sys.stderr)
         sys.exit(1)
     atexit.register(core.stop, service)
-    return create_app(core, region=configuration.region)
+    return create_app(core, region=configuration.region, inspection=service.inspection)

@@ -12,10 +12,16 @@ from magnetodb.api.dynamodb import (
     response,
     too_large,
 )
-from magnetodb.api.health import healthy
-from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response
+from magnetodb.api.health import Inspection, healthy, unhealthy
+from magnetodb.api.http_messages import BODY_BYTES_MAX, Request, Response, is_loopback
 from magnetodb.api.wsgi_bridge import headers_of
-from magnetodb.errors import InternalServerError, InvalidAction, RequestEntityTooLarge, ServiceError
+from magnetodb.errors import (
+    AccessDeniedException,
+    InternalServerError,
+    InvalidAction,
+    RequestEntityTooLarge,
+    ServiceError,
+)
 
 READ_BYTES: Final = 64 * 1024
 DISCARDED_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -29,31 +35,57 @@ class Core(Protocol):
         """What `Door.answer` returns. Raises TimeoutError where that takes too long."""
 
 
-def create_app(core: Core, *, region: str) -> falcon.App:
+def create_app(core: Core, *, region: str, inspection: Inspection = Inspection()) -> falcon.App:  # noqa: B008
     """The application. `core` answers `POST /`."""
     app = falcon.App(media_type=None)
     app.req_options.strip_url_path_trailing_slash = False
-    health = Health(region)
+    health = Health(region, inspection)
     app.add_route("/", DynamoDB(core, health))
     app.add_route("/healthcheck", health)
+    app.add_route("/metrics", Figures(inspection))
     app.add_sink(answer_unknown_path)
     app.set_error_serializer(serialize_error)
     return app
 
 
 class Health:
-    """GET /healthcheck, for load balancers."""
+    """GET /healthcheck, for load balancers; /healthcheck?fullcheck=true, for who wants to know whether requests can be
+    served."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, inspection: Inspection) -> None:
         self._text = healthy(region)
+        self._storage_check = inspection.storage_check
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Healthy, if anything is answered at all."""
+        """Healthy, if anything is answered at all, and with fullcheck if the storage reads and commits."""
         request = Request(req.method, req.path, "", {}, b"")
-        put(resp, response(request, new_request_id(), 200, self._text))
+        fault = None
+        if self._storage_check is not None and req.get_param("fullcheck") in ("true", "True", "1"):
+            fault = self._storage_check()
+        if fault is None:
+            put(resp, response(request, new_request_id(), 200, self._text))
+        else:
+            put(resp, response(request, new_request_id(), 503, unhealthy(fault)))
         resp.content_type = "text/plain"
 
     on_head = on_get
+
+
+class Figures:
+    """GET /metrics, for Prometheus."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self._metrics = inspection.metrics
+        self._remote = inspection.metrics_remote
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """All figures; they name tables, so by default others than this machine do not see them."""
+        if self._metrics is None:
+            answer_unknown_path(req, resp)
+        elif not self._remote and not is_loopback(req.remote_addr):
+            put(resp, refusal(403, AccessDeniedException("Metrics are for this machine only (option metrics).")))
+        else:
+            resp.data, resp.content_type = self._metrics.exposition()
 
 
 class DynamoDB:

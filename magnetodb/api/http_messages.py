@@ -1,5 +1,6 @@
 """What a front hands to a door and gets back: one request, one response, without a connection."""
 
+import ipaddress
 from typing import NamedTuple
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -36,3 +37,11 @@ def joined_headers(fields: list[tuple[bytes, bytes]]) -> Headers:
         value = value.strip()
         headers[name] = headers[name] + b"," + value if name in headers else value
     return headers
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvloop
 
 from magnetodb import conf
+from magnetodb.api.figures import connections
 from magnetodb.api.server import Limits, Server
 from magnetodb.service import Service, StartError, check_exposure, open_service
 
@@ -43,7 +44,8 @@ async def serve(configuration: "ConfigOpts") -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     service = await open_service(configuration)
     try:
-        server = Server(service.door, lambda: other_doors(configuration), limits(configuration))
+        server = Server(service.door, lambda: other_doors(configuration, service), limits(configuration))
+        service.door.metrics.sources.append(connections(server.connections))
         host, port = await listen(server, configuration)
         print(announcement(configuration, service, host, port), flush=True)
         gc.freeze()  # What is made at the start stays; the collector need not look at it again.
@@ -54,11 +56,11 @@ async def serve(configuration: "ConfigOpts") -> int:
     return 0
 
 
-def other_doors(configuration: "ConfigOpts") -> Any:
+def other_doors(configuration: "ConfigOpts", service: Service) -> Any:
     """The falcon application, imported when the first request for it comes."""
     from magnetodb.api.app import create_app
 
-    return create_app(None, region=configuration.region)
+    return create_app(None, region=configuration.region, inspection=service.inspection)
 
 
 def limits(configuration: "ConfigOpts") -> Limits:

@@ -25,6 +25,9 @@ COMMIT_BYTES_MAX = 8 * 1024 * 1024
 QUEUE_BYTES_MAX = 64 * 1024 * 1024
 """More than this may not wait."""
 
+COMMIT_BITS_MAX = 16
+"""Sizes of groups are counted by their bits."""
+
 HOLD_SECONDS_MAX = 0.002
 """Statements run so long before the loop gets its turn."""
 
@@ -62,11 +65,14 @@ class Work:
 class GroupCommit:
     """The queue in front of the one writing connection. All methods belong to the event loop's thread.
 
-    `before_group` is called when a group begins; `idle` is True while no transaction is open.
+    `before_group` is called when a group begins; `idle` is True while no transaction is open. `sizes` counts the
+    commits by the bits of the number of works in them (`sizes[3]`: 4 to 7), `works` those works.
     """
 
     def __init__(self, connection: sqlite3.Connection, before_group: Callable[[], None]) -> None:
         self.idle = True
+        self.sizes = [0] * COMMIT_BITS_MAX
+        self.works = 0
         self._connection = connection
         self._before_group = before_group
         self._waiting: deque[Work] = deque()
@@ -196,7 +202,10 @@ class GroupCommit:
         if error is not None:
             self._failed(error)
             return
-        for work in self._clear_group():
+        group = self._clear_group()
+        self.sizes[len(group).bit_length()] += 1
+        self.works += len(group)
+        for work in group:
             work.settle()
             if not work.future.done():
                 work.future.set_result(work.result())

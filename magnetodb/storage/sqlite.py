@@ -191,6 +191,11 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """See StorageDriver."""
+    def commit_sizes(self) -> tuple[list[int], int]:
+        """For an operator: how often batches shared a commit, by the bits of their number, and the sum of all. May be
+        called in any thread."""
+        return list(self._commits.sizes), self._commits.works
+
         await self._dropped.stop()
         await self._commits.close()
         self._release_snapshot()
