@@ -7,9 +7,10 @@ from magnetodb.errors import ValidationException
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.model.key_validation import KEY_MISMATCH
 from magnetodb.model.keys import START_KEY_INVALID
-from magnetodb.model.rows import TOKEN_MAX, TOKEN_MIN, TokenRange
+from magnetodb.model.rows import TOKEN_MAX, TOKEN_MIN, RowKey, TokenRange
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.pages import (
+    Target,
     admit,
     check_start_key,
     consume,
@@ -35,8 +36,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     placeholders.refuse_unused()
     check_select(request)
     read = await target(cell, context, request)
-    start = request.get("ExclusiveStartKey")
-    after = None if start is None else start_key(read, start, mismatch=f"{START_KEY_INVALID}: {KEY_MISMATCH}")
+    after = start_row(cell, read, request, tokens)
     rules = evaluation(request, read.codec, condition, projection)
     limit = request.get("Limit")
     found = cell.manager.scan(read.codec.rows_id, tokens, after=after, limit=limit)
@@ -44,6 +44,21 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     page = await read_page(cell.manager, read, found, rules, limit)
     consume(cell, read, page)
     return page_answer(request, read, page)
+
+
+def start_row(cell: Cell, read: Target, request: dict[str, Any], tokens: TokenRange) -> RowKey | None:
+    """The row behind which the page begins. Raises ValidationException for an ExclusiveStartKey that is none of the
+    table or index, or lies in another segment."""
+    start = request.get("ExclusiveStartKey")
+    if start is None:
+        return None
+    row = start_key(read, start, mismatch=f"{START_KEY_INVALID}: {KEY_MISMATCH}")
+    if not tokens.start <= cell.manager.token(row.partition) <= tokens.end:
+        raise ValidationException(
+            f"{START_KEY_INVALID}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "
+            f"TotalSegments: {request['TotalSegments']} Segment: {request['Segment']}"
+        )
+    return row
 
 
 def segment_tokens(segment: int | None, total: int | None) -> TokenRange:

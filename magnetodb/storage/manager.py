@@ -139,6 +139,10 @@ class StorageManager:
 
         return ItemPages(next_page, limit)
 
+    def token(self, partition: bytes) -> int:
+        """The token of a partition, by which `scan` shares a table."""
+        return self._driver.token(partition)
+
     async def write_item(self, info: TableInfo, key: RowKey, replace: Replace) -> Written:
         """Replace one item, and its index rows with it.
 

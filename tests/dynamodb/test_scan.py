@@ -135,6 +135,21 @@ def test_wrong_parameters_are_refused(client, table, refusal, members, message):
     assert ("ValidationException", message) == actual
 
 
+def test_a_start_key_of_another_segment_is_refused(client, table, refusal):
+    first, second = (
+        client.scan(TableName=table, Segment=segment, TotalSegments=2, Limit=1)["LastEvaluatedKey"]
+        for segment in range(2)
+    )
+    for segment, start in ((0, second), (1, first)):
+        actual = refusal(client.scan, TableName=table, Segment=segment, TotalSegments=2, ExclusiveStartKey=start)
+
+        assert (
+            "ValidationException",
+            "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with "
+            f"correct Segment. TotalSegments: 2 Segment: {segment}",
+        ) == actual
+
+
 def test_a_table_that_is_not_there(client, refusal):
     actual = refusal(client.scan, TableName="no-such-table")
 
