@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from magnetodb import conf
 from magnetodb.api.auth import NOBODYS_PROJECT
+from magnetodb.commands.manage_jobs import jobs
 from magnetodb.service import StartError, open_service
 
 PAGE_TABLES_MAX = 100
@@ -23,12 +24,13 @@ class Command(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. The exit code: 0; 1 where it failed; 2 where there is no such command."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    run = COMMANDS.get(" ".join(arguments[:2]))
+    words = next((count for count in (2, 1) if " ".join(arguments[:count]) in COMMANDS), 0)
+    run = COMMANDS.get(" ".join(arguments[:words]))
     if run is None:
         print(usage(), file=sys.stderr)
         return 0 if arguments in (["-h"], ["--help"]) else 2
     try:
-        return run.run(arguments[2:])
+        return run.run(arguments[words:])
     except (StartError, conf.ConfigurationError) as error:
         print(f"magnetodb-manage: {error}", file=sys.stderr)
         return 1
@@ -69,6 +71,11 @@ async def print_tables(project: str, arguments: Sequence[str]) -> None:
 
 COMMANDS = {
     "config sample": Command("", "Print a configuration file with every option and its help.", config_sample),
+    "jobs": Command(
+        "[--data-dir DIR ...]",
+        "Print the background jobs: who runs each, how far it is, what it waits for. The server may run.",
+        jobs,
+    ),
     "tables list": Command(
         "[PROJECT] [--data-dir DIR ...]",
         f"Print the names of a project's tables (project {NOBODYS_PROJECT}: those of a server without authentication).",

@@ -30,7 +30,7 @@ from magnetodb.storage.dropped_tables import DroppedTables
 from magnetodb.storage.group_commit import GroupCommit, Work
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
-from magnetodb.storage.sqlite_file import open_file
+from magnetodb.storage.sqlite_file import open_file, read_file
 
 GET = "SELECT version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
 QUERY = {
@@ -64,11 +64,17 @@ class SqliteDriver:
     """The storage driver on the file in `directory`, which belongs to this process until `close`.
 
     `durable` False: an acknowledged write survives a crash of the process, but perhaps not of the machine.
-    `pages_max`: the file grows no larger than this. Raises DataFileError if the file cannot be opened.
+    `pages_max`: the file grows no larger than this. `read_only`: the file may belong to another process; all reads see
+    it as it was at the first one, and commits fail. Raises DataFileError if the file cannot be opened.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = True, pages_max: int | None = None) -> None:
-        self._file = open_file(directory, durable=durable, pages_max=pages_max)
+    def __init__(
+        self, directory: Path, *, durable: bool = True, pages_max: int | None = None, read_only: bool = False
+    ) -> None:
+        if read_only:
+            self._file = read_file(directory)
+        else:
+            self._file = open_file(directory, durable=durable, pages_max=pages_max)
         self.path = self._file.path
         self._read = self._file.reader.cursor()
         self._holds_snapshot = False
@@ -185,17 +191,17 @@ class SqliteDriver:
                 raise error
         return [future.result() for future in futures]
 
+    def commit_sizes(self) -> tuple[list[int], int]:
+        """For an operator: how often batches shared a commit, by the bits of their number, and the sum of all. May be
+        called in any thread."""
+        return list(self._commits.sizes), self._commits.works
+
     async def recover(self) -> None:
         """See StorageDriver. SQLite recovers by itself; what is left are tables that were not emptied to the end."""
         self._dropped.start()
 
     async def close(self) -> None:
         """See StorageDriver."""
-    def commit_sizes(self) -> tuple[list[int], int]:
-        """For an operator: how often batches shared a commit, by the bits of their number, and the sum of all. May be
-        called in any thread."""
-        return list(self._commits.sizes), self._commits.works
-
         await self._dropped.stop()
         await self._commits.close()
         self._release_snapshot()

@@ -49,10 +49,11 @@ CREATE TABLE rows (
 
 
 class SqliteFile(NamedTuple):
-    """An opened data file: the lock that keeps other processes out, and two connections in autocommit mode."""
+    """An opened data file: the lock that keeps other processes out (None: it is only read), and two connections in
+    autocommit mode."""
 
     path: Path
-    lock: int
+    lock: int | None
     writer: sqlite3.Connection
     reader: sqlite3.Connection
 
@@ -60,7 +61,8 @@ class SqliteFile(NamedTuple):
         """Close both connections, then let other processes in."""
         self.reader.close()
         self.writer.close()
-        os.close(self.lock)
+        if self.lock is not None:
+            os.close(self.lock)
 
 
 def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = None) -> SqliteFile:
@@ -85,6 +87,26 @@ def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = 
                 connection.close()
             os.close(lock)
     return SqliteFile(path, lock, *connections)
+
+
+def read_file(directory: Path) -> SqliteFile:
+    """Open the file in `directory` to read it while a server has it, or none. What is written through either connection
+    fails. Raises DataFileError as `open_file` does, and if there is no file."""
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise DataFileError(f"There is no data file in {directory}.")
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        with contextlib.ExitStack() as undo:
+            undo.callback(connection.close)
+            if _is_empty(connection, path):
+                raise DataFileError(f"The data file {path} is empty.")
+            undo.pop_all()
+    except sqlite3.Error as error:
+        raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
+    return SqliteFile(path, None, connection, connection)
 
 
 def _lock(directory: Path) -> int:
@@ -127,6 +149,12 @@ def _connect(path: Path, durable: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make sure that the file is ours, or make it so if it is empty. A file of another kind is left as it is."""
+    if _is_empty(connection, path):
+        _initialise(connection, path)
+
+
+def _is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether nothing was ever written to the file. Raises DataFileError for a file that is not ours."""
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -136,14 +164,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             raise
         raise DataFileError(f"The data file {path} is not a MagnetoDB data file.") from error
     if application == 0 and objects == 0:
-        _initialise(connection, path)
-    elif application != APPLICATION_ID:
+        return True
+    if application != APPLICATION_ID:
         raise DataFileError(f"The data file {path} belongs to another program.")
-    elif version > FORMAT:
+    if version > FORMAT:
         raise DataFileError(
             f"The data file {path} has format {version}; this version of MagnetoDB knows formats up to {FORMAT}. "
             "Use the version that wrote it, or a newer one."
         )
+    return False
 
 
 def _initialise(connection: sqlite3.Connection, path: Path) -> None:
