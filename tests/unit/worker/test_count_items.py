@@ -1,0 +1,99 @@
+import asyncio
+import random
+
+from magnetodb.model.items import StoredItem
+from magnetodb.model.rows import TokenRange
+from magnetodb.storage.job_positions import first_task
+from magnetodb.storage.tables import COUNT_ITEMS, Tables
+from magnetodb.worker import count_items
+
+
+async def counted(world):
+    """What the rows say."""
+    rows = (await world.driver.scan("t_orders", TokenRange(), limit=10_000)).rows
+    return len(rows), sum(StoredItem(row.value).size for row in rows)
+
+
+async def test_writes_are_added_up(world, samples):
+    await world.put(samples.item(5000))
+    await world.put(samples.item(3, note={"S": "longer"}))
+    await world.delete(samples.item(4))
+    await world.delete(samples.item(4))
+
+    assert await counted(world) == (await world.tables.counts_of((await world.info()).table))["t_orders"]
+
+
+async def test_sums_are_stored_and_read_again(world):
+    await world.tables.counts.flush()
+    other = Tables(world.driver)
+
+    assert await counted(world) == (await other.counts_of((await world.info()).table))["t_orders"]
+
+
+async def test_what_two_processes_added_is_merged(world, samples):
+    await world.tables.counts.flush()
+    other = Tables(world.driver)
+    info = await world.info()
+    other.counts.add(info.keys, info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 10))
+    await other.counts.flush()
+    while await other.counts.flush():
+        pass
+    world.tables.counts.add(info.keys, info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 1))
+    while await world.tables.counts.flush():
+        pass
+    items, size = await counted(world)
+
+    assert (items + 2, size + 11) == (await world.tables.counts_of(info.table))["t_orders"]
+
+
+async def test_a_process_that_did_not_store_its_sums_is_noticed(world):
+    clean = await world.tables.counts.open()
+    unclean = await Tables(world.driver).counts.open()
+    await world.tables.counts.close()
+
+    assert (False, True, False) == (clean, unclean, await Tables(world.driver).counts.open())
+
+
+async def test_a_count_puts_lost_sums_right(world):
+    tables = world.tables
+    tables.counts._counters.clear()
+    await count_items.order_all(tables, world.driver)
+    run = world.run()
+    while await count_items.step(run):
+        pass
+
+    assert await counted(world) == (await tables.counts_of((await world.info()).table))["t_orders"]
+    assert await first_task(world.driver, COUNT_ITEMS) is None
+
+
+async def test_a_count_is_right_although_items_are_written_meanwhile(world, samples):
+    await count_items.order_all(world.tables, world.driver)
+    choose = random.Random(1)
+    stopped = False
+
+    async def write():
+        while not stopped:
+            number = choose.randrange(1400)
+            if choose.random() < 0.5:
+                await world.put(samples.item(number, note={"S": "x" * choose.randrange(100)}))
+            else:
+                await world.delete(samples.item(number))
+
+    writing = [asyncio.ensure_future(write()) for _ in range(8)]
+    run = world.run()
+    for _ in range(10):
+        await count_items.order_all(world.tables, world.driver)
+        while await count_items.step(run):
+            pass
+    stopped = True
+    await asyncio.gather(*writing)
+
+    assert await counted(world) == (await world.tables.counts_of((await world.info()).table))["t_orders"]
+
+
+async def test_sums_of_a_dropped_table_are_removed(world):
+    await world.tables.counts.flush()
+    info = await world.info()
+    await world.tables.delete(info.table)
+
+    assert (0, 0) == (await Tables(world.driver).counts_of(info.table))["t_orders"]
