@@ -22,6 +22,8 @@ from magnetodb.operations import (
     query,
     scan,
     tag_resource,
+    transact_get_items,
+    transact_write_items,
     untag_resource,
     update_item,
     update_table,
@@ -50,6 +52,8 @@ OPERATIONS: Final[dict[str, ModuleType]] = {
     "Scan": scan,
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
+    "TransactGetItems": transact_get_items,
+    "TransactWriteItems": transact_write_items,
     "UpdateItem": update_item,
     "UpdateTable": update_table,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from magnetodb.context import RequestContext
-from magnetodb.errors import ResourceNotFoundException, ValidationException
+from magnetodb.errors import ProvisionedThroughputExceededException, ResourceNotFoundException, ValidationException
 from magnetodb.expressions.projections import Projection
 from magnetodb.model.capacity import Capacity, read_units
 from magnetodb.model.items import StoredItem, canonical_item
@@ -14,6 +14,7 @@ from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import GET_ITEM
 from magnetodb.operations.pauses import Pauses
 from magnetodb.operations.reads import projection_of, table_by_name
+from magnetodb.operations.throughput import Throughput
 from magnetodb.storage.tables import TableInfo
 
 KEYS_MAX: Final = 100
@@ -94,20 +95,37 @@ def requested_keys(table: TableInfo, request: dict[str, Any]) -> list[RowKey]:
 
 
 async def read(cell: Cell, parts: list[Part], pauses: Pauses) -> list[Found]:
-    """Read until the answer is full."""
+    """Read until the answer is full. Raises ProvisionedThroughputExceededException if only one table is read, and the
+    throughput that it has left is enough for nothing."""
     found = [Found(part, []) for part in parts]
     size = 0
     for part, items in found:
-        for start in range(0, len(part.keys), READ_KEYS_MAX):
-            keys = part.keys[start : start + READ_KEYS_MAX]
-            for item in await cell.manager.get_items(keys, consistent=part.consistent):
-                size += item.size if item is not None else 0
+        table, consistent = part.table, part.consistent
+        keys = part.keys if cell.throughput is None else admitted_keys(cell.throughput, part, alone=len(parts) == 1)
+        for start in range(0, len(keys), READ_KEYS_MAX):
+            chunk = keys[start : start + READ_KEYS_MAX]
+            for item in await cell.manager.get_items(chunk, consistent=consistent):
+                item_bytes = 0 if item is None else item.size
+                size += item_bytes
                 if size > BATCH_BYTES_MAX:
                     return found
+                cell.consumption.read(table, item_bytes, consistent=consistent)
                 items.append(item)
             if pauses.due():
                 await pauses.rest()
     return found
+
+
+def admitted_keys(throughput: Throughput, part: Part, *, alone: bool) -> list[RowKey]:
+    """Those for which throughput is left. `alone`: it is an error if that is none."""
+    for count in range(len(part.keys)):
+        try:
+            throughput.admit_read(part.table.table, consistent=part.consistent)
+        except ProvisionedThroughputExceededException:
+            if alone and not count:
+                raise
+            return part.keys[:count]
+    return part.keys
 
 
 async def batch_answer(request: dict[str, Any], found: list[Found], pauses: Pauses) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from magnetodb.context import RequestContext
-from magnetodb.errors import ThrottlingException, ValidationException
+from magnetodb.errors import ProvisionedThroughputExceededException, ThrottlingException, ValidationException
 from magnetodb.model.capacity import Capacity
 from magnetodb.model.items import ITEM_BYTES_MAX, Item, StoredItem, canonical_item
 from magnetodb.model.key_validation import refuse_requested_key
@@ -12,6 +12,7 @@ from magnetodb.operations.cell import Cell
 from magnetodb.operations.pauses import Pauses
 from magnetodb.operations.put_item import ITEM_TOO_LARGE
 from magnetodb.operations.reads import table_by_name
+from magnetodb.operations.throughput import Throughput
 from magnetodb.operations.writes import check_local_index_sizes, item_collection_metrics
 from magnetodb.storage.manager import ItemWrite, Replace, Written
 from magnetodb.storage.tables import TableInfo
@@ -33,7 +34,8 @@ class Requested(NamedTuple):
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Nothing is written unless the whole batch is valid. UnprocessedItems has the requests that lost too many races.
 
-    Raises ResourceNotFoundException, ValidationException, ThrottlingException if nothing was processed.
+    Raises ResourceNotFoundException, ValidationException, ThrottlingException or
+    ProvisionedThroughputExceededException if nothing was processed.
     """
     request_items = request["RequestItems"]
     if sum(map(len, request_items.values())) > REQUESTS_MAX:
@@ -44,9 +46,39 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     writes = [item_write(tables[name], each) for name, parts in requested.items() for each in parts]
     if len({write.key for write in writes}) != len(writes):
         raise ValidationException(DUPLICATES)
-    outcomes = iter(await cell.manager.write_each(writes))
+    outcomes = iter(await carried_out(cell, writes))
     written = {name: [next(outcomes) for _ in requests] for name, requests in request_items.items()}
     return batch_answer(request, tables, written, {write.key: write for write in writes})
+
+
+async def carried_out(cell: Cell, writes: list[ItemWrite]) -> list[Written | None]:
+    """None stands for a write that was not processed. Raises ProvisionedThroughputExceededException if the throughput
+    that is left is enough for none."""
+    admitted = writes if cell.throughput is None else admitted_writes(cell.throughput, writes)
+    outcomes = await cell.manager.write_each(admitted)
+    for write, outcome in zip(admitted, outcomes, strict=True):
+        if outcome is not None:
+            cell.consumption.wrote(write.info, *outcome)
+    if len(admitted) == len(writes):
+        return outcomes
+    written = {write.key: outcome for write, outcome in zip(admitted, outcomes, strict=True)}
+    return [written.get(write.key) for write in writes]
+
+
+def admitted_writes(throughput: Throughput, writes: list[ItemWrite]) -> list[ItemWrite]:
+    """Those for which throughput is left."""
+    admitted = []
+    exceeded = None
+    for write in writes:
+        try:
+            throughput.admit_write(write.info.table)
+        except ProvisionedThroughputExceededException as error:
+            exceeded = error
+        else:
+            admitted.append(write)
+    if exceeded is not None and not admitted:
+        raise exceeded
+    return admitted
 
 
 async def parsed(requests: list[dict[str, Any]], pauses: Pauses) -> list[Requested]:

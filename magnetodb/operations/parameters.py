@@ -82,3 +82,12 @@ SCAN = ParameterRules(
     value_expressions=("FilterExpression",),
     legacy=("AttributesToGet", "ScanFilter", "ConditionalOperator"),
 )
+TRANSACT_WRITE = ParameterRules(
+    expressions=("ConditionExpression",), value_expressions=("ConditionExpression",), legacy=()
+)
+TRANSACT_UPDATE = ParameterRules(
+    expressions=("UpdateExpression", "ConditionExpression"),
+    value_expressions=("UpdateExpression", "ConditionExpression"),
+    legacy=(),
+)
+TRANSACT_GET = ParameterRules(expressions=("ProjectionExpression",), value_expressions=(), legacy=())

@@ -4,14 +4,18 @@ from typing import Any, Final
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
+from magnetodb.expressions.conditions import Condition
 from magnetodb.expressions.legacy import attribute_updates
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.expressions.updates import Update, parse_update
 from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, item_size
+from magnetodb.model.rows import RowKey
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import UPDATE_ITEM
 from magnetodb.operations.reads import named_table
 from magnetodb.operations.writes import check_condition, check_local_index_sizes, condition_of, write_answer
+from magnetodb.storage.manager import Replace
+from magnetodb.storage.tables import TableInfo
 
 ITEM_TOO_LARGE: Final = "Item size to update has exceeded the maximum allowed size"
 
@@ -25,10 +29,28 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
         condition = condition_of(request, placeholders)
         placeholders.refuse_unused()
     table = await named_table(cell, context, request)
-    keys = table.keys
-    key = keys.requested_key(request["Key"])
+    key = table.keys.requested_key(request["Key"])
     if update is not None:
-        update.refuse_keys(keys.base.names)
+        update.refuse_keys(table.keys.base.names)
+
+    if cell.throughput is not None:
+        cell.throughput.admit_write(table.table)
+    old, new = await cell.manager.write_item(table, key, replacement(table, key, update, condition, request))
+    cell.consumption.wrote(table, old, new)
+    answer = write_answer(request, table, key, old, new)
+    wanted = request.get("ReturnValues")
+    if wanted is not None and wanted != "NONE":
+        attributes = returned_attributes(wanted, update, old, new)
+        if attributes:
+            answer["Attributes"] = attributes
+    return answer
+
+
+def replacement(
+    table: TableInfo, key: RowKey, update: Update | None, condition: Condition | None, request: dict[str, Any]
+) -> Replace:
+    """The item after the update, if the condition holds. `request` says what a failed condition returns."""
+    keys = table.keys
 
     def replace(old: StoredItem | None) -> StoredItem:
         if condition is not None:
@@ -47,17 +69,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
         check_local_index_sizes(table, new, ITEM_TOO_LARGE)
         return new
 
-    if cell.throughput is not None:
-        cell.throughput.admit_write(table.table)
-    old, new = await cell.manager.write_item(table, key, replace)
-    cell.consumption.wrote(table, old, new)
-    answer = write_answer(request, table, key, old, new)
-    wanted = request.get("ReturnValues")
-    if wanted is not None and wanted != "NONE":
-        attributes = returned_attributes(wanted, update, old, new)
-        if attributes:
-            answer["Attributes"] = attributes
-    return answer
+    return replace
 
 
 def update_of(request: dict[str, Any], placeholders: Placeholders) -> Update | None:

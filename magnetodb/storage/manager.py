@@ -17,6 +17,7 @@ from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Page, 
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tables import TableInfo, Tables
+from magnetodb.storage.tokens import Tokens
 
 WRITE_ATTEMPTS_MAX: Final = 16
 """A write that lost so many races is given up."""
@@ -30,6 +31,8 @@ PAGE_ROWS_MAX: Final = 512
 
 HOLD_SECONDS_MAX: Final = 0.002
 """After so long without a pause, pages let others have the loop."""
+
+_TOO_MANY_RACES: Final = "Rate of requests exceeds the allowed throughput. Too many writes of the same item."
 
 Replace = Callable[[StoredItem | None], StoredItem | None]
 """From the item as it is (None: no item) to the item as it shall be. Pure; may be called again. Raises ServiceErrors.
@@ -59,6 +62,18 @@ class WritesRefused(Exception):
         self.reasons = reasons
 
 
+class WritesLost(ThrottlingException):
+    """Nothing of a batch was written because the write at `position` lost too many races."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(_TOO_MANY_RACES)
+        self.position = position
+
+
+class FirstLost(Exception):
+    """Nothing of a batch was written because the change that came first in it was lost."""
+
+
 class ReadItem(NamedTuple):
     """An item of a query or scan, and its row in the table or index that was read."""
 
@@ -76,6 +91,7 @@ class StorageManager:
         self._driver = driver
         self._tables = tables if tables is not None else Tables(driver)
         self.counts = self._tables.counts
+        self.tokens = Tokens(driver)
 
     async def get_item(self, key: RowKey, *, consistent: bool = False) -> StoredItem | None:
         """The item in a row, None where there is none."""
@@ -212,16 +228,45 @@ class StorageManager:
                 self.counts.add(current(writes[each].info).keys, writes[each].key, *written)
         return lost
 
-    async def write_items(self, writes: Sequence[ItemWrite]) -> list[Written]:
+    async def write_items(
+        self,
+        writes: Sequence[ItemWrite],
+        *,
+        first: Change | None = None,
+        check: Callable[[list[Written]], None] | None = None,
+    ) -> list[Written]:
         """Replace several items, all or nothing. Items that do not change are compared nevertheless: the batch is
         written only if they still are what the decision was made from.
 
-        Raises WritesRefused if a function raised, ThrottlingException after too many lost races.
+        `first` is another change in the same batch; where functions refuse, its row is compared all the same. `check`
+        may raise ServiceErrors about what is to be written.
+
+        Raises WritesRefused if a function raised, FirstLost if `first` was lost, WritesLost after too many lost races.
         """
-        (outcome,) = await self.write_batches((writes,))
-        if isinstance(outcome, WritesRefused):
-            raise outcome
-        return outcome
+        position = 0
+        leading = () if first is None else (first,)
+        for attempt in range(WRITE_ATTEMPTS_MAX):
+            try:
+                batch, decided = await self._decide(writes)
+                if isinstance(decided, WritesRefused):
+                    batch = (*[each._replace(value=CHECK, derived=()) for each in leading], *batch)
+                else:
+                    if check is not None:
+                        check(decided)
+                    batch = (*leading, *batch)
+                (outcome,) = await self._driver.commit((batch,))
+            except StorageError as error:
+                raise service_error(error) from error
+            if isinstance(outcome, Committed):
+                if isinstance(decided, WritesRefused):
+                    raise decided
+                self._count(writes, decided)
+                return decided
+            position = outcome.position - len(leading)
+            if position < 0:
+                raise FirstLost
+            await _pause(attempt)
+        raise WritesLost(position)
 
     async def write_batches(self, batches: Sequence[Sequence[ItemWrite]]) -> "list[list[Written] | WritesRefused]":
         """Batches of writes, each all or nothing by itself, committed side by side: one of many writes is a
@@ -248,11 +293,11 @@ class StorageManager:
         raise _too_many_races()
 
     async def _decide(self, writes: Sequence[ItemWrite]) -> "_Decision":
-        """What a batch of writes comes to, as things are."""
+        """What a batch of writes comes to, as things are. Large ones let others have the loop in between."""
         rows = await self._driver.get([write.key for write in writes], for_write=True)
         written: list[Written] = []
         reasons: list[ServiceError | None] = []
-        changes: list[Change] = []
+        began = monotonic()
         for write, row in zip(writes, rows, strict=True):
             old = new = StoredItem(row.value) if row is not None and row.value else None
             reason = None
@@ -262,11 +307,18 @@ class StorageManager:
                 reason = error
             reasons.append(reason)
             written.append(Written(old, new))
-            changes.append(_change(self._tables.current(write.info), write.key, row, old, new))
+            if monotonic() - began > HOLD_SECONDS_MAX:
+                await asyncio.sleep(0)
+                began = monotonic()
         if any(reasons):
             # A refusal, too, must not be decided from what is not durable yet.
             checks = [Change(row.key, row, CHECK) for row in rows if row is not None and row.pending]
             return _Decision(tuple(checks), WritesRefused(tuple(reasons)))
+        current = self._tables.current
+        changes = [
+            _change(current(info), key, row, old, new)
+            for (info, key, _), row, (old, new) in zip(writes, rows, written, strict=True)
+        ]
         return _Decision(tuple(changes), written)
 
     def _count(self, writes: Sequence[ItemWrite], outcome: list[Written] | WritesRefused) -> None:
@@ -346,4 +398,4 @@ async def _pause(attempt: int) -> None:
 
 
 def _too_many_races() -> ThrottlingException:
-    return ThrottlingException("Rate of requests exceeds the allowed throughput. Too many writes of the same item.")
+    return ThrottlingException(_TOO_MANY_RACES)

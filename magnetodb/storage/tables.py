@@ -25,6 +25,7 @@ from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, order
 from magnetodb.storage.service_errors import service_error
+from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKENS
 
 TABLES: Final = "tables"
 """Partition: project; sort: name; value: Table.to_json()."""
@@ -32,7 +33,7 @@ TABLES: Final = "tables"
 IN_DOUBT: Final = "row_tables_in_doubt"
 """Partition: id of the table, or of the row table of one index; value: JSON list of row table ids."""
 
-SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, COUNTS, JOB_POSITIONS, LEASES)
+SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, COUNTS, JOB_POSITIONS, LEASES, TOKENS, TOKEN_EXPIRIES)
 
 CHANGE_INDEXES: Final = "change_indexes"
 """The job that finishes what `change_index` begins; subject: id of the table; position: {"project", "name", ...}."""

@@ -5,12 +5,13 @@
 
 from typing import Final
 
-from magnetodb.worker import change_indexes, count_items, flush_counts
+from magnetodb.worker import change_indexes, count_items, flush_counts, remove_expired_tokens
 from magnetodb.worker.jobs import Job
 
 JOBS: Final[dict[str, Job]] = {
     "change_indexes": Job(change_indexes.step, interval_seconds=0.2),
     "count_items": Job(count_items.step, interval_seconds=2.0),
     "flush_counts": Job(flush_counts.step, interval_seconds=5.0, leased=False),
+    "remove_expired_tokens": Job(remove_expired_tokens.step, interval_seconds=30.0),
 }
 """Every job. `step` is the function of that name in the job's own file."""

@@ -1,0 +1,130 @@
+"""Idempotency tokens on a real data file."""
+
+import pytest
+
+from magnetodb.errors import IdempotentParameterMismatchException, TransactionInProgressException
+from magnetodb.model.rows import ABSENT, Change, Committed, Lost, TokenRange
+from magnetodb.storage.sqlite import SqliteDriver
+from magnetodb.storage.tables import Tables
+from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKEN_SECONDS, TOKENS, Tokens, use_of
+
+NOW = 1_753_272_000.5
+
+
+@pytest.fixture
+def driver(runner, tmp_path):
+    async def opened():
+        driver = SqliteDriver(tmp_path)
+        await Tables(driver).open()
+        return driver
+
+    driver = runner.run(opened())
+    yield driver
+    runner.run(driver.close())
+
+
+@pytest.fixture
+def tokens(driver):
+    return Tokens(driver)
+
+
+@pytest.fixture
+def record(driver, tokens):
+    """record(use, now) -> outcome of the commit, or None if the use was recorded before."""
+
+    async def recorded(use, now=NOW):
+        change = await tokens.record(use, now)
+        return None if change is None else (await driver.commit([(change,)]))[0]
+
+    return recorded
+
+
+async def rows(driver):
+    """Numbers of rows in both tables."""
+    return tuple([len((await driver.scan(table, TokenRange(), limit=1000)).rows) for table in (TOKENS, TOKEN_EXPIRIES)])
+
+
+async def test_a_use_is_recorded_once(record):
+    use = use_of("p", "token", b"digest")
+
+    assert isinstance(await record(use), Committed)
+    assert await record(use) is None
+
+
+async def test_a_token_is_of_one_request(record, tokens):
+    await record(use_of("p", "token", b"digest"))
+
+    with pytest.raises(IdempotentParameterMismatchException):
+        await tokens.record(use_of("p", "token", b"other"), NOW)
+
+
+async def test_a_token_is_of_one_project(record):
+    await record(use_of("p", "token", b"digest"))
+
+    assert isinstance(await record(use_of("q", "token", b"other")), Committed)
+
+
+async def test_project_and_token_do_not_run_together(record):
+    await record(use_of("ab", "c", b"1"))
+
+    assert isinstance(await record(use_of("a", "bc", b"2")), Committed)
+
+
+async def test_an_expired_token_is_as_good_as_none(driver, record):
+    await record(use_of("p", "token", b"digest"))
+    outcome = await record(use_of("p", "token", b"other"), NOW + TOKEN_SECONDS)
+
+    assert isinstance(outcome, Committed)
+    assert (1, 1) == await rows(driver)
+
+
+async def test_a_token_lives_ten_minutes(record):
+    use = use_of("p", "token", b"digest")
+    await record(use)
+
+    assert await record(use, NOW + TOKEN_SECONDS - 1) is None
+
+
+async def test_of_two_records_at_once_one_is_lost(driver, tokens):
+    use = use_of("p", "token", b"digest")
+    changes = [await tokens.record(use, NOW) for _ in range(2)]
+    outcomes = await driver.commit([(change,) for change in changes])
+
+    assert [Committed, Lost] == [type(outcome) for outcome in outcomes]
+
+
+def test_what_runs_is_in_progress(tokens):
+    use = use_of("p", "token", b"digest")
+    with tokens.running(use):
+        with pytest.raises(TransactionInProgressException), tokens.running(use):
+            pass
+        with pytest.raises(IdempotentParameterMismatchException), tokens.running(use_of("p", "token", b"other")):
+            pass
+        with tokens.running(use_of("q", "token", b"digest")):
+            pass
+    with tokens.running(use):
+        pass
+
+
+async def test_expired_tokens_are_removed_and_others_stay(driver, record, tokens):
+    for number in range(50):
+        await record(use_of("p", f"old-{number}", b"digest"))
+    for number in range(20):
+        await record(use_of("p", f"new-{number}", b"digest"), NOW + 100)
+    removed = 0
+    while step := await tokens.remove_expired(NOW + TOKEN_SECONDS + 1, limit=2):
+        assert step <= 32
+        removed += step
+
+    assert 50 == removed
+    assert (20, 20) == await rows(driver)
+
+
+async def test_a_token_that_was_used_again_is_not_removed(driver, record, tokens):
+    await record(use_of("p", "token", b"digest"))
+    expiries = (await driver.scan(TOKEN_EXPIRIES, TokenRange(), limit=10)).rows
+    await record(use_of("p", "token", b"other"), NOW + 2 * TOKEN_SECONDS)
+    await driver.commit([(Change(expiries[0].key, ABSENT, b"\x01"),)])
+    await tokens.remove_expired(NOW + TOKEN_SECONDS + 10)
+
+    assert (1, 1) == await rows(driver)
