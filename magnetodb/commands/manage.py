@@ -1,16 +1,19 @@
-"""magnetodb-manage: what an operator does beside serving. Commands that open the data file need the server stopped."""
+"""magnetodb-manage: what an operator does beside serving. What only reads the data file works while a server has it."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from magnetodb import conf
 from magnetodb.api.auth import NOBODYS_PROJECT
+from magnetodb.commands.arguments import CommandError
+from magnetodb.commands.manage_backups import backup_command, restore_command
+from magnetodb.commands.manage_indexes import index_check, index_repair
+from magnetodb.commands.manage_items import export_command, import_command
 from magnetodb.commands.manage_jobs import jobs
-from magnetodb.service import StartError, open_service
-
-PAGE_TABLES_MAX = 100
+from magnetodb.commands.manage_tables import tables_list, tables_show
+from magnetodb.errors import ServiceError, StorageError
+from magnetodb.service import StartError
 
 
 class Command(NamedTuple):
@@ -31,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if arguments in (["-h"], ["--help"]) else 2
     try:
         return run.run(arguments[words:])
-    except (StartError, conf.ConfigurationError) as error:
+    except (CommandError, StartError, conf.ConfigurationError, StorageError, ServiceError) as error:
         print(f"magnetodb-manage: {error}", file=sys.stderr)
         return 1
 
@@ -48,38 +51,52 @@ def config_sample(arguments: Sequence[str]) -> int:
     return 0
 
 
-def tables_list(arguments: Sequence[str]) -> int:
-    """See COMMANDS."""
-    named = bool(arguments) and not arguments[0].startswith("-")
-    project = arguments[0] if named else NOBODYS_PROJECT
-    asyncio.run(print_tables(project, arguments[named:]))
-    return 0
-
-
-async def print_tables(project: str, arguments: Sequence[str]) -> None:
-    """A name on each line, in order."""
-    configuration = conf.configure(arguments)
-    configuration.set_override("run_jobs", False)
-    service = await open_service(configuration)
-    try:
-        names: list[str] = []
-        while names := await service.cell.tables.list(project, names[-1] if names else None, PAGE_TABLES_MAX):
-            print("\n".join(names))
-    finally:
-        await service.close()
-
-
 COMMANDS = {
+    "backup": Command(
+        "FILE [--force] [--data-dir DIR ...]",
+        "Copy the data file as it is at one moment, and verify the copy. The server may run.",
+        backup_command,
+    ),
     "config sample": Command("", "Print a configuration file with every option and its help.", config_sample),
+    "export": Command(
+        "TABLE FILE [--force] [--project PROJECT] [--url URL | --data-dir DIR ...]",
+        "Write a table's items as lines of DynamoDB's JSON; compressed if FILE ends in .gz. The server may run.",
+        export_command,
+    ),
+    "import": Command(
+        "TABLE FILE [--project PROJECT] [--url URL | --data-dir DIR ...]",
+        "Put the items of such a file into a table. While a server runs, through it: --url.",
+        import_command,
+    ),
+    "index check": Command(
+        "[TABLE [INDEX]] [--project PROJECT] [--data-dir DIR ...]",
+        "Compare every index row with its item, both ways. Exit code 1: there are differences. The server may run.",
+        index_check,
+    ),
+    "index repair": Command(
+        "[TABLE [INDEX]] [--project PROJECT] [--data-dir DIR ...]",
+        "Compare, and put right what differs. The server must be stopped.",
+        index_repair,
+    ),
     "jobs": Command(
         "[--data-dir DIR ...]",
         "Print the background jobs: who runs each, how far it is, what it waits for. The server may run.",
         jobs,
     ),
+    "restore": Command(
+        "FILE [--force] [--data-dir DIR ...]",
+        "Put a backup in the place of the data file. The server must be stopped.",
+        restore_command,
+    ),
     "tables list": Command(
         "[PROJECT] [--data-dir DIR ...]",
         f"Print the names of a project's tables (project {NOBODYS_PROJECT}: those of a server without authentication).",
         tables_list,
+    ),
+    "tables show": Command(
+        "TABLE [--project PROJECT] [--data-dir DIR ...]",
+        "Print what is known of a table. The server may run.",
+        tables_show,
     ),
 }
 

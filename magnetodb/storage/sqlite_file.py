@@ -72,7 +72,7 @@ def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = 
     file is another program's or a newer version's.
     """
     path = directory / FILE_NAME
-    lock = _lock(directory)
+    lock = lock_directory(directory)
     connections: list[sqlite3.Connection] = []
     try:
         for _ in range(2):
@@ -101,7 +101,7 @@ def read_file(directory: Path) -> SqliteFile:
         )
         with contextlib.ExitStack() as undo:
             undo.callback(connection.close)
-            if _is_empty(connection, path):
+            if is_empty(connection, path):
                 raise DataFileError(f"The data file {path} is empty.")
             undo.pop_all()
     except sqlite3.Error as error:
@@ -109,7 +109,7 @@ def read_file(directory: Path) -> SqliteFile:
     return SqliteFile(path, None, connection, connection)
 
 
-def _lock(directory: Path) -> int:
+def lock_directory(directory: Path) -> int:
     """Take the directory for this process, for as long as the file descriptor returned is open."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -149,11 +149,11 @@ def _connect(path: Path, durable: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make sure that the file is ours, or make it so if it is empty. A file of another kind is left as it is."""
-    if _is_empty(connection, path):
+    if is_empty(connection, path):
         _initialise(connection, path)
 
 
-def _is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether nothing was ever written to the file. Raises DataFileError for a file that is not ours."""
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()

@@ -1,0 +1,98 @@
+"""magnetodb-manage tables: what tables there are, read from the data file whether a server has it or not."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+import orjson
+
+from magnetodb.commands.arguments import CommandError, command_line, parsed, with_project
+from magnetodb.context import RequestContext
+from magnetodb.errors import ResourceNotFoundException
+from magnetodb.operations.table_description import table_description
+from magnetodb.policies import ADMIN
+from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.sqlite import SqliteDriver
+from magnetodb.storage.sqlite_file import FILE_NAME
+from magnetodb.storage.tables import TableInfo, Tables
+
+if TYPE_CHECKING:
+    from oslo_config.cfg import ConfigOpts
+
+PAGE_TABLES_MAX = 100
+
+OPERATOR = "operator"
+
+
+def tables_list(arguments: Sequence[str]) -> int:
+    """See COMMANDS."""
+    parser = with_project(command_line("tables list"))
+    parser.add_argument("named_project", metavar="PROJECT", nargs="?")
+    words, configuration = parsed(parser, arguments)
+    # A server that was never started has no tables: that is no error.
+    if (Path(configuration.data_dir) / FILE_NAME).exists():
+        asyncio.run(print_tables(reading_driver(configuration), words.named_project or words.project))
+    return 0
+
+
+async def print_tables(driver: StorageDriver, project: str) -> None:
+    """A name on each line, in order. Closes the driver."""
+    try:
+        for name in await table_names(Tables(driver), project):
+            print(name)
+    finally:
+        await driver.close()
+
+
+async def table_names(tables: Tables, project: str) -> list[str]:
+    """All tables of a project, in order."""
+    names: list[str] = []
+    try:
+        while page := await tables.list(project, names[-1] if names else None, PAGE_TABLES_MAX):
+            names += page
+    except ResourceNotFoundException:  # The system tables were never made.
+        return []
+    return names
+
+
+def tables_show(arguments: Sequence[str]) -> int:
+    """See COMMANDS."""
+    parser = with_project(command_line("tables show"))
+    parser.add_argument("table")
+    words, configuration = parsed(parser, arguments)
+    asyncio.run(print_table(reading_driver(configuration), context_of(configuration, words.project), words.table))
+    return 0
+
+
+async def print_table(driver: StorageDriver, context: RequestContext, name: str) -> None:
+    """What DescribeTable answers, and the tags, as JSON. Closes the driver."""
+    try:
+        tables = Tables(driver)
+        table = (await table_named(tables, context.project, name)).table
+        described = table_description(context, table, time(), await tables.counts_of(table))
+        shown = {"Table": described, "Tags": table.tags}
+        print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    finally:
+        await driver.close()
+
+
+async def table_named(tables: Tables, project: str, name: str) -> TableInfo:
+    """The table. Raises CommandError where there is none."""
+    try:
+        return await tables.get(project, name)
+    except ResourceNotFoundException:
+        raise CommandError(f"Project {project} has no table {name}.") from None
+
+
+def reading_driver(configuration: "ConfigOpts") -> SqliteDriver:
+    """The data file, to be read while a server has it or none. Raises DataFileError."""
+    return SqliteDriver(Path(configuration.data_dir), read_only=True)
+
+
+def context_of(configuration: "ConfigOpts", project: str) -> RequestContext:
+    """Who asks, where an operator does."""
+    return RequestContext(
+        OPERATOR, project, OPERATOR, frozenset({ADMIN}), configuration.region, configuration.account_id
+    )
