@@ -132,6 +132,14 @@ OPTIONS: Final[list[cfg.Opt]] = [
         choices=["debug", "info", "warning", "error"],
         help="Messages of this level and above are written to standard error.",
     ),
+    cfg.ListOpt(
+        "inject-failures",
+        default=[],
+        sample_default="TransactWriteItems:TransactionConflict:3,*:ThrottlingException:10",
+        help="For tests of retries: the next COUNT calls of an operation (*: of any) fail, and have no effect. "
+        "OPERATION:ERROR:COUNT, separated by commas. Errors: TransactionConflict, ThrottlingException, "
+        "ProvisionedThroughputExceededException, RequestLimitExceeded, InternalServerError.",
+    ),
 ]
 
 

@@ -18,6 +18,7 @@ from magnetodb.api.signature import AccessKey
 from magnetodb.errors import DataFileError, StorageError
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations.throughput import Throughput
+from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
@@ -54,13 +55,14 @@ async def open_service(configuration: "ConfigOpts") -> Service:
     """Open the data file and the door. Raises StartError."""
     authenticate = authentication(configuration)
     try:
+    failures = injected_failures(configuration)
         driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
     except DataFileError as error:
         raise StartError(str(error)) from None
     request_log = opened_request_log(configuration)
     tables = Tables(driver)
     await tables.open()
-    settings = Settings(configuration.region, configuration.account_id, time.time)
+    settings = Settings(configuration.region, configuration.account_id, time.time, failures=failures)
     throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
     cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
     worker = await start_jobs(cell, driver, run_jobs=configuration.run_jobs)
@@ -83,6 +85,16 @@ async def open_service(configuration: "ConfigOpts") -> Service:
 
 def opened_request_log(configuration: "ConfigOpts") -> RequestLog | None:
     """The log that the options ask for. Raises StartError."""
+def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
+    """The failures that the options ask for. Raises StartError."""
+    if not configuration.inject_failures:
+        return None
+    try:
+        return InjectedFailures.parsed(configuration.inject_failures, OPERATIONS)
+    except ValueError as error:
+        raise StartError(f"inject_failures: {error}") from None
+
+
     try:
         return RequestLog.open(configuration.request_log) if configuration.request_log else None
     except StorageError as error:

@@ -84,5 +84,7 @@ async def run(cell: Cell, context: RequestContext, operation_name: str, request:
         return await run_operation(cell, context, request)
     except (ValidationException, ResourceNotFoundException):
         # The fast walk leaves attribute values to the operation; a wrong JSON type in any of them comes first.
+    if cell.settings.failures is not None:
+        cell.settings.failures.check(operation_name, request)
         explain_types(shape, request)
         raise

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from magnetodb.operations.consumption import Consumption
+from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.operations.throughput import Throughput
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.tables import Tables
@@ -11,12 +12,13 @@ from magnetodb.storage.tables import Tables
 
 class Settings(NamedTuple):
     """What an operation may know of the configuration. `clock` gives seconds since the epoch; `endpoint` is the
-    host:port that DescribeEndpoints names."""
+    host:port that DescribeEndpoints names; `failures` are None unless some are to be injected."""
 
     region: str
     account_id: str
     clock: Callable[[], float]
     endpoint: str = "127.0.0.1:8480"
+    failures: InjectedFailures | None = None
 
 
 class Cell:
