@@ -19,21 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from magnetodb.operations import OPERATIONS
-
 HERE: Final = Path(__file__).resolve().parent
 RESULTS: Final = HERE / "results"
 RUN_LOAD: Final = HERE.parent.parent / "shared" / "bench" / "run-load"
-WORKLOADS: Final = {
-    "get": (),
-    "put": (),
-    "query": (),
-    "update": (),
-    "gsi": (),
-    "mixed": (),
-    "batch": ("BatchWriteItem",),
-}
-"""Each workload of run-load, and the operations that it needs beyond those that were always served."""
 
 LISTENS: Final = "MagnetoDB listens on "
 STOP_SECONDS_MAX: Final = 30
@@ -68,15 +56,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run-load", type=Path, default=Path(os.environ.get("RUN_LOAD", RUN_LOAD)))
     parser.add_argument("--seconds", type=int, default=10, help="of each workload (10)")
-    parser.add_argument("--only", default=",".join(served_workloads()), help="workloads, separated by commas")
+    parser.add_argument("--only", default="", help="workloads, separated by commas (all)")
     parser.add_argument("--data-dir", type=Path, help="where the data directory is made: choose the disk to measure")
     parser.add_argument("server_flags", nargs="*", help="flags of magnetodb-api, behind --")
     return parser.parse_args(arguments)
-
-
-def served_workloads() -> list[str]:
-    """Those whose operations are served."""
-    return [name for name, needs in WORKLOADS.items() if all(operation in OPERATIONS for operation in needs)]
 
 
 def start_server(data_dir: str, flags: Sequence[str]) -> "subprocess.Popen[str]":
@@ -97,8 +80,6 @@ def announced_url(server: "subprocess.Popen[str]") -> str:
 def measured(url: str, pid: int, out: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run the load; it prints its table. Returns its figures."""
     load = load_module(options.run_load)
-    if "BatchWriteItem" not in OPERATIONS:
-        load.Endpoint.fill = filled_by_put_item(load)
     arguments = [url, "--pid", str(pid), "--seconds", str(options.seconds), "--only", options.only, "--out", str(out)]
     before = sys.argv
     sys.argv = [str(options.run_load), *arguments]
@@ -119,16 +100,6 @@ def load_module(path: Path) -> ModuleType:
     module = module_from_spec(spec)
     loader.exec_module(module)
     return module
-
-
-def filled_by_put_item(load: ModuleType) -> Any:
-    """A replacement of `Endpoint.fill`, which stores the items that the load reads with BatchWriteItem."""
-
-    def fill(endpoint: Any, name: str, keys: Sequence[dict[str, Any]]) -> None:
-        for key in keys:
-            endpoint.call("PutItem", {"TableName": name, "Item": load.item(key)})
-
-    return fill
 
 
 def kept(results: dict[str, Any]) -> Path:

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from magnetodb.policies import READ_OPERATIONS
+
 EXAMPLES = 150 * int(os.environ.get("MAGNETODB_TEST_FUZZ", "1"))
 ANSWER_SECONDS_MAX = 20
-READ_ONLY = {"DescribeEndpoints", "DescribeLimits", "DescribeTable", "GetItem", "ListTables", "Query", "Scan"}
-
 TABLE = "fuzzed"
 KEY = {"pk": {"S": "a"}, "sk": {"N": "1"}}
 ITEM = {
@@ -54,6 +54,7 @@ CREATE_TABLE = {
         }
     ],
 }
+ARN = f"arn:aws:dynamodb:us-east-1:000000000000:table/{TABLE}"
 NAMES = {"#n": "number", "#l": "list", "#s": "set"}
 VALUES = {":n": {"N": "3"}, ":s": {"SS": ["red"]}, ":x": {"S": "x"}}
 REQUESTS = [
@@ -129,7 +130,21 @@ REQUESTS = [
     ("Scan", {"TableName": TABLE, "IndexName": "by_pk_gk", "Select": "ALL_ATTRIBUTES"}),
     ("DescribeLimits", {}),
     ("DescribeEndpoints", {}),
-    ("BatchGetItem", {"RequestItems": {TABLE: {"Keys": [KEY]}}}),
+    ("BatchGetItem", {"RequestItems": {TABLE: {"Keys": [KEY], "ProjectionExpression": "pk, list[0]"}}}),
+    (
+        "BatchWriteItem",
+        {
+            "RequestItems": {
+                TABLE: [
+                    {"PutRequest": {"Item": {**ITEM, "sk": {"N": "2"}}}},
+                    {"PutRequest": {"Item": {**ITEM, "sk": {"N": "3"}, "gk": {"S": "h"}}}},
+                    {"DeleteRequest": {"Key": KEY}},
+                ]
+            },
+            "ReturnConsumedCapacity": "TOTAL",
+        },
+    ),
+    ("TagResource", {"ResourceArn": ARN, "Tags": [{"Key": "owner", "Value": "x"}]}),
 ]
 """Requests that DynamoDB accepts, or would but for the state of the table: what is mutated."""
 
@@ -171,7 +186,7 @@ TEXTS = [
         "x" * 300,
     ),
     "a" * 70_000,
-    "arn:aws:dynamodb:us-east-1:000000000000:table/fuzzed",
+    ARN,
     "((((((" * 100 + "a" + "))))))" * 100,
     "NOT " * 400 + "a = :n",
     " OR ".join(["a = :n"] * 500),
@@ -377,9 +392,9 @@ class Fuzzed:
         if status == 400:
             error = json.loads(answer)
             assert "#" in error["__type"]
-            if operation not in READ_ONLY:
+            if operation not in READ_OPERATIONS:
                 assert self.written == self.contents()
-        elif operation not in READ_ONLY:
+        elif operation not in READ_OPERATIONS:
             self.prepare()
 
 
