@@ -17,6 +17,7 @@ from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
 from magnetodb.errors import DataFileError, StorageError
 from magnetodb.operations.cell import Cell, Settings
+from magnetodb.operations import OPERATIONS
 from magnetodb.operations.throughput import Throughput
 from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.policies import ROLES
