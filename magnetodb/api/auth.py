@@ -17,12 +17,12 @@ NOBODYS_PROJECT: Final = "default"
 NOBODY: Final = "anonymous"
 
 
-def anonymous(*, region: str, account_id: str) -> Authenticate:
-    """Strategy `none`: any or no credentials; every key and region sees the same tables."""
+def anonymous(*, region: str, account_id: str, project: str = NOBODYS_PROJECT) -> Authenticate:
+    """Strategy `none`: any or no credentials; every key and region sees the tables of one project."""
     roles = frozenset({ADMIN})
 
     def authenticate(request: Request, request_id: str) -> RequestContext:
-        return RequestContext(request_id, NOBODYS_PROJECT, NOBODY, roles, region, account_id)
+        return RequestContext(request_id, project, NOBODY, roles, region, account_id)
 
     return authenticate
 
