@@ -16,10 +16,10 @@ from magnetodb.api.http_messages import Request, Response, is_loopback
 from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
 from magnetodb.errors import DataFileError, StorageError
-from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations import OPERATIONS
-from magnetodb.operations.throughput import Throughput
+from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations.injected_failures import InjectedFailures
+from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
@@ -55,8 +55,8 @@ class Service(NamedTuple):
 async def open_service(configuration: "ConfigOpts") -> Service:
     """Open the data file and the door. Raises StartError."""
     authenticate = authentication(configuration)
-    try:
     failures = injected_failures(configuration)
+    try:
         driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
     except DataFileError as error:
         raise StartError(str(error)) from None
