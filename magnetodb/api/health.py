@@ -37,7 +37,9 @@ def unhealthy(fault: str) -> bytes:
     return f"unhealthy: {fault}\n".encode()
 
 
-def storage_check(driver: StorageDriver, loop: asyncio.AbstractEventLoop) -> StorageCheck:
+def storage_check(
+    driver: StorageDriver, loop: asyncio.AbstractEventLoop, *, seconds_max: float = CHECK_SECONDS_MAX
+) -> StorageCheck:
     """Reads a row, and commits a batch that only compares: both ways to the storage, and nothing is written. The driver
     belongs to that loop."""
 
@@ -50,9 +52,9 @@ def storage_check(driver: StorageDriver, loop: asyncio.AbstractEventLoop) -> Sto
     def check() -> str | None:
         for what, steps in (("reading", read), ("committing", commit)):
             try:
-                asyncio.run_coroutine_threadsafe(steps(), loop).result(CHECK_SECONDS_MAX)
+                asyncio.run_coroutine_threadsafe(steps(), loop).result(seconds_max)
             except TimeoutError:
-                return f"{what} did not end within {CHECK_SECONDS_MAX:g} seconds"
+                return f"{what} did not end within {seconds_max:g} seconds"
             except StorageError as error:
                 return f"{what} failed: {error}"
         return None

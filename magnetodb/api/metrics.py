@@ -13,7 +13,7 @@ UNKNOWN_OPERATION: Final = "unknown"
 """The label of requests that name no operation which is served."""
 
 LATENCY_BITS_MAX: Final = 48
-"""Latencies are counted by the bits of their microseconds: the last of the counters would be nine years."""
+"""Latencies are counted by the bits of their microseconds: the last of the counters ends at four years."""
 
 TOTAL: Final = LATENCY_BITS_MAX
 """Behind the counters: the sum of all latencies, in microseconds."""
