@@ -75,8 +75,14 @@ OPTIONS: Final[list[cfg.Opt]] = [
     cfg.BoolOpt(
         "run-jobs",
         default=True,
-        help="Do the background work (filling new indexes, counting items) in this process. Without it another process "
-        "must, such as magnetodb-worker; until then new indexes stay CREATING.",
+        help="Do the background work (filling new indexes, deleting expired items, counting) in this process. Without "
+        "it another process must, such as magnetodb-worker; until then new indexes stay CREATING and nothing expires.",
+    ),
+    cfg.FloatOpt(
+        "expiry-interval",
+        default=10.0,
+        min=0.05,
+        help="Seconds between two looks for items that have expired (UpdateTimeToLive). Until then they can be read.",
     ),
     cfg.IntOpt(
         "connections-max",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,7 +23,7 @@ from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import Tables
+from magnetodb.storage.tables import EXPIRE_ITEMS, Tables
 from magnetodb.worker import JOBS
 from magnetodb.worker.count_items import order_all
 from magnetodb.worker.worker import Worker
@@ -66,7 +66,8 @@ async def open_service(configuration: "ConfigOpts") -> Service:
     settings = Settings(configuration.region, configuration.account_id, time.time, failures=failures)
     throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
     cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
-    worker = await start_jobs(cell, driver, run_jobs=configuration.run_jobs)
+    intervals = {EXPIRE_ITEMS: configuration.expiry_interval}
+    worker = await start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs)
 
     async def close() -> None:
         await worker.stop()
@@ -117,13 +118,14 @@ def inspection_of(
     return Inspection(metrics, configuration.metrics == "everybody", storage_check(driver, loop))
 
 
-async def start_jobs(cell: Cell, driver: SqliteDriver, *, run_jobs: bool) -> Worker:
-    """Run the jobs: without `run_jobs` only those that every process must run."""
+async def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool) -> Worker:
+    """Run the jobs, some at intervals other than their own: without `run_jobs` only those that every process must
+    run."""
     if await cell.manager.counts.open():
         await order_all(cell.tables, driver)
     jobs = JOBS if run_jobs else {name: job for name, job in JOBS.items() if not job.leased}
     # The data file belongs to this process, and so do all jobs on it.
-    worker = Worker(cell, driver, jobs, sole=True)
+    worker = Worker(cell, driver, jobs, intervals=intervals, sole=True)
     worker.start()
     return worker
 

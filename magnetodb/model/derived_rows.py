@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from magnetodb.model.attribute_values import attributes_size
+from magnetodb.model.expiry_keys import ExpiryCodec
 from magnetodb.model.items import Item, StoredItem
 from magnetodb.model.keys import KeyCodec, TableKeys
 from magnetodb.model.rows import DerivedRow, RowKey
@@ -20,9 +21,11 @@ class IndexWrite(NamedTuple):
 def derived_rows(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> tuple[DerivedRow, ...]:
     """The puts and deletes of index rows when the item `old` becomes `new` (None: no item). Index rows that stay as
     they are give nothing. `derived_rows(keys, None, item)` are all index rows of an item."""
-    if not keys.maintained:
+    if not keys.derives:
         return ()
     rows = []
+    if keys.expiry is not None:
+        rows += expiry_rows(keys.expiry, old, new)
     for codec, deleted, put in index_writes(keys, old, new):
         if deleted is not None and deleted != put:
             rows.append(DerivedRow(deleted, None))
@@ -30,6 +33,21 @@ def derived_rows(keys: TableKeys, old: StoredItem | None, new: StoredItem | None
             assert new is not None
             rows.append(DerivedRow(put, projected(codec, new).value))
     return tuple(rows)
+
+
+def expiry_rows(codec: ExpiryCodec, old: StoredItem | None, new: StoredItem | None) -> list[DerivedRow]:
+    """The rows that say when the item expires; nothing where that stays as it was."""
+    before = codec.row_key(old.item) if old is not None else None
+    after = codec.row_key(new.item) if new is not None else None
+    rows: list[DerivedRow] = []
+    if before == after:
+        return rows
+    if before is not None:
+        rows.append(DerivedRow(before, None))
+    if after is not None:
+        assert new is not None
+        rows.append(DerivedRow(after, projected(codec, new).value))
+    return rows
 
 
 def index_writes(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> Iterator[IndexWrite]:
@@ -43,7 +61,7 @@ def index_writes(keys: TableKeys, old: StoredItem | None, new: StoredItem | None
             yield IndexWrite(codec, before, after)
 
 
-def projected(codec: KeyCodec, item: StoredItem) -> StoredItem:
+def projected(codec: KeyCodec | ExpiryCodec, item: StoredItem) -> StoredItem:
     """The item as a row of the index keeps it; the same object where the index projects all attributes."""
     names = codec.projection
     if names is None:

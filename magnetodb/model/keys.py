@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from magnetodb.errors import ValidationException
 from magnetodb.model.attribute_values import AttributeValue
+from magnetodb.model.expiry_keys import ExpiryCodec
 from magnetodb.model.items import Item, canonical_item
 from magnetodb.model.key_encoding import (
     ENCODE,
@@ -44,7 +45,7 @@ _Encode = Callable[[Mapping[str, AttributeValue]], bytes | None]
 class TableKeys:
     """The keys of a table and its indexes. Immutable; right as long as its `table` is the current one."""
 
-    __slots__ = ("_index_attributes", "base", "indexes", "maintained", "table")
+    __slots__ = ("_index_attributes", "base", "derives", "expiry", "indexes", "maintained", "table")
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -54,6 +55,10 @@ class TableKeys:
             codec for name, codec in self.indexes.items() if table.indexes[name].status != "DELETING"
         )
         """Codecs of the indexes that a write keeps in step."""
+        self.expiry = _expiry(table, self.base)
+        """Codec of the rows that say when items expire, which a write keeps in step too. None: items do not expire."""
+        self.derives = bool(self.maintained) or self.expiry is not None
+        """Whether rows follow from items at all."""
         self._index_attributes = tuple(
             IndexKeyAttribute(attribute.name, attribute.type, attribute.bytes_max, attribute.bytes_max // 4, name)
             for name, codec in self.indexes.items()
@@ -210,6 +215,13 @@ class KeyCodec:
             return SortRange(beginning, prefix_end(beginning))
         ranges = [_ended_part_equal(prefix, bound) if self._sort_ended else _last_part_equal(bound) for bound in bounds]
         return _compared(operator, prefix_range, ranges)
+
+
+def _expiry(table: Table, base: KeyCodec) -> ExpiryCodec | None:
+    expiry = table.time_to_live
+    if expiry is None or expiry.status == "DISABLING":
+        return None
+    return ExpiryCodec(base.row_key, expiry.attribute, expiry.rows_id, table.rows_id, sorted_table=bool(table.key.sort))
 
 
 def _compared(operator: str, every: SortRange, ranges: list[SortRange]) -> SortRange:

@@ -13,6 +13,7 @@ AttributeType = Literal["S", "N", "B"]
 TableStatus = Literal["CREATING", "UPDATING", "DELETING", "ACTIVE"]
 IndexKind = Literal["LSI", "GSI"]
 ProjectionType = Literal["ALL", "KEYS_ONLY", "INCLUDE"]
+TimeToLiveStatus = Literal["ENABLING", "ENABLED", "DISABLING"]
 
 STORED_FORMAT = 1
 """Format of the JSON that `to_json` makes. Written to disk: add members with defaults, do not change these."""
@@ -65,6 +66,16 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeToLive:
+    """The expiry of a table's items: a top-level attribute that holds seconds since the epoch. A table whose items do
+    not expire has none. The hidden row table `rows_id` has the items in the order in which they expire."""
+
+    attribute: str
+    rows_id: str
+    status: TimeToLiveStatus = "ENABLING"
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table as it is stored. Times are seconds since the epoch. `attribute_types` has the key attributes of the table
     and of its indexes, in the order of AttributeDefinitions. `indexes` keeps the order of creation, LSIs first."""
@@ -88,6 +99,7 @@ class Table:
     table_class_since: float | None = None
     sse: dict[str, Any] | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    time_to_live: TimeToLive | None = None
     version: int = field(default=0, compare=False)
     """Version of the system row that this was read from."""
 
@@ -132,6 +144,8 @@ class Table:
         members = _known_members(cls, orjson.loads(stored))
         members["key"] = _key_schema(members["key"])
         members["indexes"] = {name: _index(index) for name, index in members["indexes"].items()}
+        if members.get("time_to_live") is not None:
+            members["time_to_live"] = TimeToLive(**_known_members(TimeToLive, members["time_to_live"]))
         return cls(**_with_throughput(members) | {"version": version})
 
 
@@ -152,5 +166,5 @@ def _with_throughput(members: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def _known_members(cls: type[Table | Index | Throughput], stored: dict[str, Any]) -> dict[str, Any]:
+def _known_members(cls: type[Table | Index | Throughput | TimeToLive], stored: dict[str, Any]) -> dict[str, Any]:
     return {each.name: stored[each.name] for each in fields(cls) if each.name in stored}

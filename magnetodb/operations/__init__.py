@@ -15,6 +15,7 @@ from magnetodb.operations import (
     describe_endpoints,
     describe_limits,
     describe_table,
+    describe_time_to_live,
     get_item,
     list_tables,
     list_tags_of_resource,
@@ -27,6 +28,7 @@ from magnetodb.operations import (
     untag_resource,
     update_item,
     update_table,
+    update_time_to_live,
 )
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.requests import REQUESTS
@@ -44,6 +46,7 @@ OPERATIONS: Final[dict[str, ModuleType]] = {
     "DescribeEndpoints": describe_endpoints,
     "DescribeLimits": describe_limits,
     "DescribeTable": describe_table,
+    "DescribeTimeToLive": describe_time_to_live,
     "GetItem": get_item,
     "ListTables": list_tables,
     "ListTagsOfResource": list_tags_of_resource,
@@ -56,6 +59,7 @@ OPERATIONS: Final[dict[str, ModuleType]] = {
     "TransactWriteItems": transact_write_items,
     "UpdateItem": update_item,
     "UpdateTable": update_table,
+    "UpdateTimeToLive": update_time_to_live,
 }
 """Each module has `async def run(cell, context, request) -> dict`; its request's shape is in `requests.py`."""
 
@@ -80,11 +84,11 @@ async def run(cell: Cell, context: RequestContext, operation_name: str, request:
         explain(shape, request)
         resolve_table_arn(context, request)
     authorize(context, operation_name)
+    if cell.settings.failures is not None:
+        cell.settings.failures.check(operation_name, request)
     try:
         return await run_operation(cell, context, request)
     except (ValidationException, ResourceNotFoundException):
         # The fast walk leaves attribute values to the operation; a wrong JSON type in any of them comes first.
-    if cell.settings.failures is not None:
-        cell.settings.failures.check(operation_name, request)
         explain_types(shape, request)
         raise

@@ -542,6 +542,7 @@ UPDATE_TABLE: Final = Structure(
     required=("TableName",),
 )
 DESCRIBE_TABLE: Final = Structure("DescribeTableInput", {"TableName": TABLE_NAME}, required=("TableName",))
+DESCRIBE_TIME_TO_LIVE: Final = Structure("DescribeTimeToLiveInput", {"TableName": TABLE_NAME}, required=("TableName",))
 DELETE_TABLE: Final = Structure("DeleteTableInput", {"TableName": TABLE_NAME}, required=("TableName",))
 LIST_TABLES: Final = Structure(
     "ListTablesInput", {"ExclusiveStartTableName": PLAIN_TABLE_NAME, "Limit": Integer(1, 100)}
@@ -557,6 +558,18 @@ UNTAG_RESOURCE: Final = Structure(
     {"ResourceArn": RESOURCE_ARN, "TagKeys": List(TAG_KEY)},
     required=("ResourceArn", "TagKeys"),
 )
+UPDATE_TIME_TO_LIVE: Final = Structure(
+    "UpdateTimeToLiveInput",
+    {
+        "TableName": TABLE_NAME,
+        "TimeToLiveSpecification": Structure(
+            "TimeToLiveSpecification",
+            {"Enabled": Boolean(), "AttributeName": String(1, 255)},
+            required=("Enabled", "AttributeName"),
+        ),
+    },
+    required=("TableName", "TimeToLiveSpecification"),
+)
 DESCRIBE_ENDPOINTS: Final = Structure("DescribeEndpointsRequest", {})
 DESCRIBE_LIMITS: Final = Structure("DescribeLimitsInput", {})
 
@@ -569,6 +582,7 @@ REQUESTS: Final[dict[str, Structure]] = {
     "DescribeEndpoints": DESCRIBE_ENDPOINTS,
     "DescribeLimits": DESCRIBE_LIMITS,
     "DescribeTable": DESCRIBE_TABLE,
+    "DescribeTimeToLive": DESCRIBE_TIME_TO_LIVE,
     "GetItem": GET_ITEM,
     "ListTables": LIST_TABLES,
     "ListTagsOfResource": LIST_TAGS_OF_RESOURCE,
@@ -581,4 +595,5 @@ REQUESTS: Final[dict[str, Structure]] = {
     "TransactWriteItems": TRANSACT_WRITE_ITEMS,
     "UpdateItem": UPDATE_ITEM,
     "UpdateTable": UPDATE_TABLE,
+    "UpdateTimeToLive": UPDATE_TIME_TO_LIVE,
 }

@@ -12,11 +12,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 from magnetodb.model.derived_rows import projected
+from magnetodb.model.expiry_keys import ExpiryCodec
 from magnetodb.model.items import StoredItem
 from magnetodb.model.keys import KeyCodec
 from magnetodb.model.rows import ABSENT, CHECK, Change, Committed, DerivedRow, Row, RowKey, TokenRange
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.tables import TableInfo
+
+TIME_TO_LIVE: Final = "(time to live)"
+"""The hidden index of a table whose items expire, where the name of an index is asked for. No index has this name."""
 
 PAGE_ROWS: Final = 100
 
@@ -26,6 +30,8 @@ CONFIRMATIONS: Final = 3
 REPAIR_ATTEMPTS_MAX: Final = 10
 
 Kind = Literal["missing", "surplus", "outdated"]
+
+Codec = KeyCodec | ExpiryCodec
 
 
 class Difference(NamedTuple):
@@ -51,8 +57,9 @@ class Checked(NamedTuple):
 
 async def check_index(driver: StorageDriver, info: TableInfo, name: str) -> AsyncIterator[Checked]:
     """Compare each item with its index row, then each index row with its item. Raises StorageErrors; KeyError if the
-    table has no such index. An index that is not ACTIVE lacks rows rightly."""
-    codec = info.keys.indexes[name]
+    table has no such index. An index that is not ACTIVE lacks rows rightly, and so does the expiry of items that is not
+    ENABLED."""
+    codec = codec_named(info, name)
     async for rows in _pages(driver, info.keys.base.rows_id):
         yield Checked("items", len(rows), await _compare_items(driver, codec, rows))
     async for rows in _pages(driver, codec.rows_id):
@@ -61,7 +68,7 @@ async def check_index(driver: StorageDriver, info: TableInfo, name: str) -> Asyn
 
 async def repair(driver: StorageDriver, info: TableInfo, difference: Difference) -> bool:
     """Make the index row as its item says, unless writes came between all attempts. Raises StorageErrors."""
-    codec = info.keys.indexes[difference.index_name]
+    codec = codec_named(info, difference.index_name)
     for _ in range(REPAIR_ATTEMPTS_MAX):
         (row,) = await driver.get((difference.item_key,))
         wanted = _index_row(codec, row)
@@ -73,6 +80,13 @@ async def repair(driver: StorageDriver, info: TableInfo, difference: Difference)
         if isinstance(outcome, Committed):
             return True
     return False
+
+
+def codec_named(info: TableInfo, name: str) -> Codec:
+    """The keys of an index. Raises KeyError if the table has no such index."""
+    if name == TIME_TO_LIVE and info.keys.expiry is not None:
+        return info.keys.expiry
+    return info.keys.indexes[name]
 
 
 async def _pages(driver: StorageDriver, rows_id: str) -> AsyncIterator[list[Row]]:
@@ -87,7 +101,7 @@ async def _pages(driver: StorageDriver, rows_id: str) -> AsyncIterator[list[Row]
         await asyncio.sleep(0)
 
 
-async def _compare_items(driver: StorageDriver, codec: KeyCodec, rows: Sequence[Row]) -> list[Difference]:
+async def _compare_items(driver: StorageDriver, codec: Codec, rows: Sequence[Row]) -> list[Difference]:
     expected = [(row.key, wanted) for row in rows if (wanted := _index_row(codec, row)) is not None]
     found = await driver.get([wanted.key for _, wanted in expected])
     differences = []
@@ -97,7 +111,7 @@ async def _compare_items(driver: StorageDriver, codec: KeyCodec, rows: Sequence[
     return differences
 
 
-async def _compare_index_rows(driver: StorageDriver, codec: KeyCodec, rows: Sequence[Row]) -> list[Difference]:
+async def _compare_index_rows(driver: StorageDriver, codec: Codec, rows: Sequence[Row]) -> list[Difference]:
     keys = [codec.table_key(row.key) for row in rows]
     items = await driver.get(keys)
     differences = []
@@ -109,7 +123,7 @@ async def _compare_index_rows(driver: StorageDriver, codec: KeyCodec, rows: Sequ
     return differences
 
 
-async def _confirmed(driver: StorageDriver, codec: KeyCodec, item_key: RowKey, index_key: RowKey) -> list[Difference]:
+async def _confirmed(driver: StorageDriver, codec: Codec, item_key: RowKey, index_key: RowKey) -> list[Difference]:
     """The difference at one row of the index, if it is still there when both are read again."""
     kind: Kind | None = None
     for _ in range(CONFIRMATIONS):
@@ -120,8 +134,14 @@ async def _confirmed(driver: StorageDriver, codec: KeyCodec, item_key: RowKey, i
             return []
         await asyncio.sleep(0)
     assert kind is not None
+    return [Difference(_name(codec), kind, index_key, item_key)]
+
+
+def _name(codec: Codec) -> str:
+    if isinstance(codec, ExpiryCodec):
+        return TIME_TO_LIVE
     assert codec.index is not None
-    return [Difference(codec.index.name, kind, index_key, item_key)]
+    return codec.index.name
 
 
 def _kind(found: Row | None, wanted: DerivedRow | None, index_key: RowKey) -> Kind | None:
@@ -133,7 +153,7 @@ def _kind(found: Row | None, wanted: DerivedRow | None, index_key: RowKey) -> Ki
     return None if _same(found, wanted) else "outdated"
 
 
-def _index_row(codec: KeyCodec, row: Row | None) -> DerivedRow | None:
+def _index_row(codec: Codec, row: Row | None) -> DerivedRow | None:
     """The index row that an item's row asks for; None if it asks for none."""
     if row is None:
         return None

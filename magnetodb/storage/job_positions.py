@@ -37,9 +37,16 @@ def done(task: Task) -> Change:
     return Change(task.row.key, ANY, None)
 
 
-async def tasks(driver: StorageDriver, job: str, limit: int = 100) -> list[Task]:
-    """The first tasks of a job in the order of their subjects. Raises StorageErrors, as all that asks a driver does."""
-    page = await driver.query(JOB_POSITIONS, job.encode(), SortRange(), limit=limit)
+def cancelled(job: str, subject: str) -> Change:
+    """The change that removes a task that need not be there."""
+    return Change(_key(job, subject), ANY, None)
+
+
+async def tasks(driver: StorageDriver, job: str, limit: int = 100, *, after: str | None = None) -> list[Task]:
+    """The first tasks of a job in the order of their subjects, behind the subject `after`. Raises StorageErrors, as all
+    that asks a driver does."""
+    start = b"" if after is None else after.encode() + b"\x00"
+    page = await driver.query(JOB_POSITIONS, job.encode(), SortRange(start), limit=limit)
     return [Task(job, row.key.sort.decode(), orjson.loads(row.value), row) for row in page.rows]
 
 

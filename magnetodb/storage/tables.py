@@ -23,7 +23,7 @@ from magnetodb.model.rows import ABSENT, ANY, Batch, Change, Committed, Lost, Ro
 from magnetodb.model.table import Table
 from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
-from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, order
+from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, cancelled, order
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKENS
 
@@ -40,6 +40,13 @@ CHANGE_INDEXES: Final = "change_indexes"
 
 COUNT_ITEMS: Final = "count_items"
 """The job that counts a table anew; subject: id of the table; position: {"project", "name"}."""
+
+CHANGE_TIME_TO_LIVE: Final = "change_time_to_live"
+"""The job that finishes what `change_time_to_live` begins; subject and position as those of CHANGE_INDEXES."""
+
+EXPIRE_ITEMS: Final = "expire_items"
+"""The job that deletes what has expired; a task stays for as long as the items of a table expire. Subject: id of the
+table; position: {"project", "name"}."""
 
 CACHED_TABLES_MAX: Final = 10_000
 
@@ -175,14 +182,28 @@ class Tables:
         ordered = order(CHANGE_INDEXES, table.id, {"project": table.project, "name": table.name})
         if index.status == "DELETING":
             return await self.update(table, ordered)
-        note = RowKey(IN_DOUBT, index.rows_id.encode(), b"")
+        return await self._update_with_rows(table, index.rows_id, ordered)
+
+    async def change_time_to_live(self, table: Table) -> TableInfo:
+        """Store a table whose items shall expire (ENABLING) or no longer (DISABLING), as `update` does, and order the
+        job that does the rest."""
+        expiry = table.time_to_live
+        assert expiry is not None
+        ordered = order(CHANGE_TIME_TO_LIVE, table.id, {"project": table.project, "name": table.name})
+        if expiry.status == "DISABLING":
+            return await self.update(table, ordered, cancelled(EXPIRE_ITEMS, table.id))
+        return await self._update_with_rows(table, expiry.rows_id, ordered)
+
+    async def _update_with_rows(self, table: Table, rows_id: str, ordered: Change) -> TableInfo:
+        """Store a table that has a hidden row table more."""
+        note = RowKey(IN_DOUBT, rows_id.encode(), b"")
         try:
-            await self._driver.commit([(Change(note, ANY, orjson.dumps([index.rows_id])),)])
-            await self._driver.create_table(index.rows_id)
+            await self._driver.commit([(Change(note, ANY, orjson.dumps([rows_id])),)])
+            await self._driver.create_table(rows_id)
             try:
                 return await self.update(table, ordered, Change(note, ANY, None))
             except (ResourceInUseException, ResourceNotFoundException):
-                await self._drop(note, [index.rows_id])
+                await self._drop(note, [rows_id])
                 raise
         except StorageError as error:
             raise service_error(error) from error
@@ -265,7 +286,8 @@ def _note(table: Table) -> RowKey:
 def _rows_ids(table: Table) -> list[str]:
     """Index rows first: without them the table's rows harm nobody, the other way round an index would have rows of
     items that are gone."""
-    return [index.rows_id for index in table.indexes.values()] + [table.rows_id]
+    expiry = [] if table.time_to_live is None else [table.time_to_live.rows_id]
+    return [index.rows_id for index in table.indexes.values()] + expiry + [table.rows_id]
 
 
 def _exists(table: Table) -> ResourceInUseException:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from magnetodb.model.derived_rows import projected
+from magnetodb.model.expiry_keys import ExpiryCodec
 from magnetodb.model.items import StoredItem
 from magnetodb.model.keys import KeyCodec
 from magnetodb.model.rows import CHECK, Batch, Change, DerivedRow, Lost, Row, RowKey, TokenRange
@@ -43,7 +44,7 @@ async def step(run: JobRun) -> bool:
         await remove(run, info.table, index, task)
     elif not index.backfilling:
         await run.cell.tables.update(info.table.with_index(replace(index, backfilling=True)))
-    elif not await fill(run, info, index, task):
+    elif not await fill(run, info, info.keys.indexes[index.name], f"index {index.name}", task):
         await activate(run, info.table, index, task)
     return True
 
@@ -67,39 +68,40 @@ async def activate(run: JobRun, table: Table, index: Index, task: Task) -> None:
     run.memory.clear()
 
 
-async def fill(run: JobRun, info: TableInfo, index: Index, task: Task) -> bool:
-    """Put the index rows of the next page of items; whether there are more."""
+async def fill(run: JobRun, info: TableInfo, codec: KeyCodec | ExpiryCodec, what: str, task: Task) -> bool:
+    """Put the rows that follow from the next page of items into an index, which reports call `what`; whether there are
+    more items."""
     memory = run.memory
-    if memory.get("rows_id") != index.rows_id:
-        memory |= {"rows_id": index.rows_id, "pages": 0} | stored_position(info, index, task)
+    if memory.get("rows_id") != codec.rows_id:
+        memory |= {"rows_id": codec.rows_id, "pages": 0} | stored_position(info, codec.rows_id, task)
     page = await run.driver.scan(info.keys.base.rows_id, TokenRange(), limit=PAGE_ROWS, after=memory["after"])
-    await put_index_rows(run.driver, info.keys.indexes[index.name], page.rows)
+    await put_index_rows(run.driver, codec, page.rows)
     if page.rows:
         memory["after"] = page.rows[-1].key
     memory["items"] += len(page.rows)
     memory["pages"] += 1
-    run.report(f"index {index.name} of table {info.table.name}: {memory['items']} items")
+    run.report(f"{what} of table {info.table.name}: {memory['items']} items")
     if page.more and memory["pages"] % SAVE_PAGES == 0:
-        await save_position(run, index, task)
+        await save_position(run, codec.rows_id, task)
     return page.more
 
 
-def stored_position(info: TableInfo, index: Index, task: Task) -> dict[str, Any]:
+def stored_position(info: TableInfo, rows_id: str, task: Task) -> dict[str, Any]:
     """Where the job has come, if it is this index that it was at."""
     position = task.position
-    if position.get("rows_id") != index.rows_id:
+    if position.get("rows_id") != rows_id:
         return {"after": None, "items": 0}
     after = RowKey(info.keys.base.rows_id, bytes.fromhex(position["partition"]), bytes.fromhex(position["sort"]))
     return {"after": after, "items": position["items"]}
 
 
-async def save_position(run: JobRun, index: Index, task: Task) -> None:
+async def save_position(run: JobRun, rows_id: str, task: Task) -> None:
     """Everything up to `after` is in the index, durably."""
     after: RowKey = run.memory["after"]
     position = {
         "project": task.position["project"],
         "name": task.position["name"],
-        "rows_id": index.rows_id,
+        "rows_id": rows_id,
         "partition": after.partition.hex(),
         "sort": after.sort.hex(),
         "items": run.memory["items"],
@@ -107,7 +109,7 @@ async def save_position(run: JobRun, index: Index, task: Task) -> None:
     await save(run.driver, task, position)
 
 
-async def put_index_rows(driver: StorageDriver, codec: KeyCodec, rows: Sequence[Row]) -> None:
+async def put_index_rows(driver: StorageDriver, codec: KeyCodec | ExpiryCodec, rows: Sequence[Row]) -> None:
     """Put the index rows of items as they are. Returns when they are durable."""
     size = BATCH_ROWS
     while rows:
@@ -126,7 +128,7 @@ async def put_index_rows(driver: StorageDriver, codec: KeyCodec, rows: Sequence[
         size = 1
 
 
-def index_batches(codec: KeyCodec, rows: Sequence[Row], size: int) -> list[Batch]:
+def index_batches(codec: KeyCodec | ExpiryCodec, rows: Sequence[Row], size: int) -> list[Batch]:
     """Checks of items, `size` in a batch, with their rows in the index. Items that do not belong there are left out.
     Pure."""
     changes: list[Change] = []

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
-from magnetodb.model.derived_rows import derived_rows
+from magnetodb.model.derived_rows import derived_rows, index_writes
 from magnetodb.model.items import StoredItem, item_size
 from magnetodb.model.keys import TableKeys
 from magnetodb.model.rows import DerivedRow, RowKey
-from magnetodb.model.table import Index, KeySchema, ProjectionType, Table
+from magnetodb.model.table import Index, KeySchema, ProjectionType, Table, TimeToLive, TimeToLiveStatus
 
 TYPES: dict[str, Any] = {"pk": "S", "g": "S"}
 
@@ -81,3 +82,54 @@ def test_a_row_holds_the_projected_attributes_only() -> None:
     (derived,) = derived_rows(keys("INCLUDE", ("x", "absent")), None, stored(g="1", x="2", y="3"))
 
     assert derived.value == stored(g="1", x="2").value
+
+
+def expiring(status: TimeToLiveStatus = "ENABLED") -> TableKeys:
+    """Beside the index: items expire by attribute x."""
+    table = replace(keys().table, time_to_live=TimeToLive("x", "expiries", status))
+    return TableKeys(table)
+
+
+def expiring_item(seconds: int, **attributes: str) -> StoredItem:
+    item = stored(**attributes).item | {"x": {"N": str(seconds)}}
+    return StoredItem.from_item(item, item_size(item))
+
+
+def expiry(seconds: int, *, put: bool) -> DerivedRow:
+    codec = expiring().expiry
+    assert codec is not None
+    key = codec.row_key(expiring_item(seconds).item)
+    assert key is not None
+    return DerivedRow(key, StoredItem.from_item({}, 0).value if put else None)
+
+
+def test_a_new_item_has_an_expiry_row_that_holds_nothing() -> None:
+    assert derived_rows(expiring(), None, expiring_item(7)) == (expiry(7, put=True),)
+
+
+def test_a_changed_expiry_moves_its_row() -> None:
+    rows = derived_rows(expiring(), expiring_item(7), expiring_item(8))
+
+    assert rows == (expiry(7, put=False), expiry(8, put=True))
+
+
+def test_an_expiry_that_stays_gives_nothing() -> None:
+    assert derived_rows(expiring(), expiring_item(7), expiring_item(7, other="1")) == ()
+
+
+def test_a_deleted_item_deletes_its_expiry_row() -> None:
+    assert derived_rows(expiring(), expiring_item(7), None) == (expiry(7, put=False),)
+
+
+def test_an_expiry_is_kept_from_the_moment_at_which_it_is_being_enabled() -> None:
+    assert derived_rows(expiring("ENABLING"), None, expiring_item(7)) == (expiry(7, put=True),)
+
+
+def test_an_expiry_that_is_being_disabled_is_not_kept() -> None:
+    assert derived_rows(expiring("DISABLING"), None, expiring_item(7)) == ()
+
+
+def test_an_expiry_is_no_index_to_those_who_count_and_charge() -> None:
+    writes = list(index_writes(expiring(), None, expiring_item(7, g="1")))
+
+    assert ["by_g"] == [write.codec.index.name for write in writes if write.codec.index is not None]

@@ -1,6 +1,6 @@
 import orjson
 
-from magnetodb.model.table import STORED_FORMAT, Index, KeySchema, Table, Throughput
+from magnetodb.model.table import STORED_FORMAT, Index, KeySchema, Table, Throughput, TimeToLive
 
 INDEX = Index(
     name="by_g",
@@ -31,6 +31,7 @@ TABLE = Table(
     deletion_protection=True,
     table_class="STANDARD_INFREQUENT_ACCESS",
     sse={"Status": "ENABLED"},
+    time_to_live=TimeToLive("expires", "expiry_rows", "DISABLING"),
 )
 
 
