@@ -183,8 +183,10 @@ class SqliteDriver:
                 pending[row.key] = row
         if len(futures) == 1:
             return [await futures[0]]
-        if futures:
-            await asyncio.wait(futures)
+        for future in futures:
+            # Those of one group are done together, so that few are waited for.
+            if not future.done():
+                await asyncio.wait((future,))
         errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:

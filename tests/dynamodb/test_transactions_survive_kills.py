@@ -435,9 +435,9 @@ def test_transfers_are_serializable_and_happen_once_whatever_is_killed(new_serve
     counts = sum((client.counts for client in clients), Counter())
     figures(
         f"bank: {kills} kills, {counts['transfers']} transfers ({counts['settled by retry']} settled by a retry with"
-        f" their token), {counts['cancelled']} cancelled, {counts['single writes']} single writes, {counts['snapshots']}"
-        f" snapshots, {counts['batch reads']} batch reads; {len(history)} operations checked, {len(errors)} errors"
-        f" (seed {seed})"
+        f" their token), {counts['cancelled']} cancelled, {counts['single writes']} single writes,"
+        f" {counts['snapshots']} snapshots, {counts['batch reads']} batch reads;"
+        f" {len(history)} operations checked, {len(errors)} errors (seed {seed})"
     )
 
     assert [] == [total for client in clients for total in client.broken_sums]

@@ -12,7 +12,15 @@ from magnetodb.errors import (
 from magnetodb.model.items import StoredItem, item_size
 from magnetodb.model.rows import ABSENT, ANY, Change, Lost, RowKey, SortRange, TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
-from magnetodb.storage.manager import PAGE_ROWS_MAX, WRITE_ATTEMPTS_MAX, ItemWrite, StorageManager, WritesRefused
+from magnetodb.storage.manager import (
+    PAGE_ROWS_MAX,
+    WRITE_ATTEMPTS_MAX,
+    FirstLost,
+    ItemWrite,
+    StorageManager,
+    WritesLost,
+    WritesRefused,
+)
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
 
@@ -383,6 +391,61 @@ async def test_batches_stand_by_themselves(manager, info):
 
     assert [list, WritesRefused, list] == [type(outcome) for outcome in outcomes]
     assert [stored("1"), None, None, stored("4")] == await manager.get_items([key(each) for each in "1234"])
+
+
+async def test_each_write_stands_by_itself(manager, info):
+    await manager.write_item(info, key("1"), to(stored("1")))
+    written = await manager.write_each(
+        [
+            ItemWrite(info, key("1"), to(None)),
+            ItemWrite(info, key("2"), to(None)),
+            ItemWrite(info, key("3"), to(stored("3", g="x"))),
+        ]
+    )
+
+    assert [(stored("1"), None), (None, None), (None, stored("3", g="x"))] == written
+    assert [item("3", g="x")] == await index_items(manager)
+
+
+async def test_writes_that_lose_races_are_decided_again_and_others_are_not(driver, info):
+    manager = StorageManager(RacingDriver(driver, 2))
+    written = await manager.write_each([ItemWrite(info, key(each), to(stored(each))) for each in "123"])
+
+    assert [stored(each) for each in "123"] == [each.new for each in written]
+
+
+async def test_a_write_that_loses_too_many_races_is_left_out(driver, info):
+    manager = StorageManager(RacingDriver(driver, WRITE_ATTEMPTS_MAX))
+
+    assert [None] == await manager.write_each([ItemWrite(info, key(), to(stored()))])
+
+
+async def test_a_transaction_says_which_write_lost_too_many_races(driver, info):
+    manager = StorageManager(RacingDriver(driver, WRITE_ATTEMPTS_MAX))
+
+    with pytest.raises(WritesLost) as caught:
+        await manager.write_items([ItemWrite(info, key(), to(stored()))])
+    assert 0 == caught.value.position
+
+
+async def test_the_change_that_comes_first_is_part_of_the_batch(driver, manager, info):
+    first = Change(key("token"), ABSENT, b"used")
+    await manager.write_items([ItemWrite(info, key("1"), to(stored("1")))], first=first)
+
+    with pytest.raises(FirstLost):
+        await manager.write_items([ItemWrite(info, key("1"), to(None))], first=first)
+    assert stored("1") == await manager.get_item(key("1"))
+
+
+async def test_a_refusal_compares_what_comes_first(driver, manager, info):
+    """Whoever retries must hear that it has happened, not that the condition is false because it has."""
+    first = Change(key("token"), ABSENT, b"used")
+    with pytest.raises(WritesRefused):
+        await manager.write_items([ItemWrite(info, key("1"), refuse)], first=first)
+    await driver.commit([(first,)])
+
+    with pytest.raises(FirstLost):
+        await manager.write_items([ItemWrite(info, key("1"), refuse)], first=first)
 
 
 async def test_transactions_that_cross_lose_no_step(manager, info):
