@@ -144,6 +144,45 @@ REQUESTS = [
             "ReturnConsumedCapacity": "TOTAL",
         },
     ),
+    (
+        "TransactWriteItems",
+        {
+            "TransactItems": [
+                {
+                    "Put": {
+                        "TableName": TABLE,
+                        "Item": {**ITEM, "sk": {"N": "2"}},
+                        "ConditionExpression": "attribute_not_exists(pk) OR size(pk) > :n",
+                        "ExpressionAttributeValues": {":n": {"N": "0"}},
+                    }
+                },
+                {
+                    "Update": {
+                        "TableName": TABLE,
+                        "Key": KEY,
+                        "UpdateExpression": "SET #n = #n + :n",
+                        "ExpressionAttributeNames": {"#n": "number"},
+                        "ExpressionAttributeValues": {":n": {"N": "3"}},
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                },
+                {"Delete": {"TableName": TABLE, "Key": {**KEY, "sk": {"N": "3"}}}},
+                {
+                    "ConditionCheck": {
+                        "TableName": TABLE,
+                        "Key": {**KEY, "sk": {"N": "4"}},
+                        "ConditionExpression": "attribute_not_exists(pk)",
+                    }
+                },
+            ],
+            "ReturnConsumedCapacity": "INDEXES",
+            "ClientRequestToken": "token",
+        },
+    ),
+    (
+        "TransactGetItems",
+        {"TransactItems": [{"Get": {"TableName": TABLE, "Key": KEY, "ProjectionExpression": "pk, list[1].deep"}}]},
+    ),
     ("TagResource", {"ResourceArn": ARN, "Tags": [{"Key": "owner", "Value": "x"}]}),
 ]
 """Requests that DynamoDB accepts, or would but for the state of the table: what is mutated."""
