@@ -85,7 +85,7 @@ class Metrics:
 
         if self._registry is None:
             registry = CollectorRegistry(auto_describe=False)
-            registry.register(self)  # type: ignore[arg-type]  # collect() is all that it needs.
+            registry.register(self)
             self._registry = registry
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 

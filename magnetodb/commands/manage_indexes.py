@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import orjson
 from magnetodb.commands.arguments import CommandError, command_line, counted, parsed, with_project
 from magnetodb.commands.manage_tables import reading_driver, table_named, table_names
 from magnetodb.storage.driver import StorageDriver
-from magnetodb.storage.index_check import Difference, check_index, repair
+from magnetodb.storage.index_check import TIME_TO_LIVE, Difference, check_index, repair
 from magnetodb.storage.job_positions import order_once
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import COUNT_ITEMS, TableInfo, Tables
@@ -74,27 +73,27 @@ async def check(
 
 
 def indexes_of(info: TableInfo, name: str | None) -> list[str]:
-    """The names of the indexes to look at. Raises CommandError for one that the table does not have."""
+    """The names of the indexes to look at, of the hidden one by which items expire too. Raises CommandError for one
+    that the table does not have."""
+    names = [*info.keys.indexes, *([TIME_TO_LIVE] if info.keys.expiry is not None else [])]
     if name is None:
-        return list(info.keys.indexes)
-    if name not in info.keys.indexes:
+        return names
+    if name not in names:
         raise CommandError(f"Table {info.table.name} has no index {name}.")
     return [name]
 
 
 async def check_one(driver: StorageDriver, info: TableInfo, name: str, *, repairs: bool) -> Result:
     """One index, and a line for it."""
-    index = info.keys.indexes[name].index
-    assert index is not None
-    if index.status != "ACTIVE":
-        print(f"{info.table.name} {name}: skipped, it is {index.status}")
+    status = status_of(info, name)
+    if status not in ("ACTIVE", "ENABLED"):
+        print(f"{info.table.name} {name}: skipped, it is {status}")
         return Result(0, 0)
     rows = {"items": 0, "index rows": 0}
     differences: list[Difference] = []
-    async with aclosing(check_index(driver, info, name)) as steps:
-        async for checked in steps:
-            rows[checked.direction] += checked.rows
-            differences += checked.differences
+    async for checked in check_index(driver, info, name):
+        rows[checked.direction] += checked.rows
+        differences += checked.differences
     repaired = 0
     for difference in dict.fromkeys(differences) if repairs else ():
         repaired += await repair(driver, info, difference)
@@ -109,3 +108,11 @@ async def check_one(driver: StorageDriver, info: TableInfo, name: str, *, repair
     if found > DIFFERENCES_SHOWN_MAX:
         print(f"    and {found - DIFFERENCES_SHOWN_MAX:,} more")
     return Result(found, repaired)
+
+
+def status_of(info: TableInfo, name: str) -> str:
+    """Of an index, or of time to live."""
+    if name != TIME_TO_LIVE:
+        return info.table.indexes[name].status
+    assert info.table.time_to_live is not None
+    return info.table.time_to_live.status
