@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from itertools import count
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -79,6 +80,16 @@ class Worker:
             if name is None or name == job.name:
                 job.wake()
 
+    async def settle(self) -> None:
+        """Return when every job has come to rest and none has found more to do in a round of all. For tests: it has no
+        end while there is always more, while a job fails, or while another process has a lease."""
+        for rounds in count(1):
+            worked = sum(job.worked for job in self._running)
+            await asyncio.gather(*[job.rested() for job in self._running])
+            # What one job does may be the beginning of another's work, which may have rested before.
+            if rounds > 1 and worked == sum(job.worked for job in self._running):
+                return
+
     def states(self) -> dict[str, dict[str, Any]]:
         """The state of each job by name, as `magnetodb-manage jobs` shows it."""
         return {job.name: job.state() for job in self._running}
@@ -100,6 +111,9 @@ class _RunningJob:
         self._error = ""
         self._since = clock()
         self._woken = asyncio.Event()
+        self._begun = 0
+        self._resting: list[tuple[int, asyncio.Future[None]]] = []
+        self.worked = 0
 
     def state(self) -> dict[str, Any]:
         """Status: idle, working, failing, waiting (another process has the lease), stopped."""
@@ -115,6 +129,19 @@ class _RunningJob:
     def wake(self) -> None:
         self._woken.set()
 
+    def rested(self) -> asyncio.Future[None]:
+        """Done when the job comes to rest from a step that has not begun yet; it begins at once."""
+        future = asyncio.get_running_loop().create_future()
+        self._resting.append((self._begun + 1, future))
+        self.wake()
+        return future
+
+    def _say_rested(self) -> None:
+        for step, future in self._resting:
+            if step <= self._begun and not future.done():
+                future.set_result(None)
+        self._resting = [(step, future) for step, future in self._resting if not future.done()]
+
     async def run(self) -> None:
         """Steps and pauses, until cancelled. Never ends by itself, whatever a step raises."""
         while True:
@@ -124,6 +151,7 @@ class _RunningJob:
                     self._become("waiting")
                     await self._rest(LEASE_RETRY_SECONDS)
                     continue
+                self._begun += 1
                 more = await self._job.step(self._run)
             except Exception as error:
                 # The one place where a job's failure ends: logged, shown, and tried again.
@@ -133,10 +161,12 @@ class _RunningJob:
             self._failures = 0
             self._error = ""
             if more:
+                self.worked += 1
                 self._become("working")
                 await asyncio.sleep((monotonic() - began) * REST)
             else:
                 self._become("idle")
+                self._say_rested()
                 await self._rest(self._interval_seconds)
 
     async def release(self) -> None:

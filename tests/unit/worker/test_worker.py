@@ -134,3 +134,23 @@ async def test_intervals_can_be_given_by_name(workers, until):
     await until(lambda: len(steps) > 3)
 
     assert len(steps) > 3
+
+
+async def test_when_jobs_have_settled_each_has_seen_what_the_others_did(workers):
+    """`last` finds work in what `first` has done; it may have looked before."""
+    done = []
+
+    async def first(run):
+        done.append("first")
+        return done.count("first") < 3
+
+    async def last(run):
+        seen = done.count("first") >= 3
+        done.append("last" if seen else "too early")
+        return False
+
+    worker = workers({"last": Job(last, HOUR), "first": Job(first, HOUR)})
+    await worker.settle()
+
+    assert "last" in done
+    assert {"idle"} == {state["status"] for state in worker.states().values()}
