@@ -31,6 +31,12 @@ OPTIONS: Final[list[cfg.Opt]] = [
         default="data",
         help="Directory of the data file; it is made if it is not there. One server at a time owns it.",
     ),
+    cfg.BoolOpt(
+        "memory",
+        default=False,
+        help="Keep the data in memory (in a directory of /dev/shm if that has room, else among the temporary files) and "
+        "remove it when the server ends. For tests; data_dir and durability count for nothing then.",
+    ),
     cfg.StrOpt(
         "auth",
         default="none",
@@ -132,12 +138,6 @@ OPTIONS: Final[list[cfg.Opt]] = [
         help="Refuse requests that exceed the provisioned throughput of a table or global index with "
         "ProvisionedThroughputExceededException, as DynamoDB does, with its burst of 300 seconds of unused capacity.",
     ),
-    cfg.StrOpt(
-        "log-level",
-        default="warning",
-        choices=["debug", "info", "warning", "error"],
-        help="Messages of this level and above are written to standard error.",
-    ),
     cfg.ListOpt(
         "inject-failures",
         default=[],
@@ -145,6 +145,12 @@ OPTIONS: Final[list[cfg.Opt]] = [
         help="For tests of retries: the next COUNT calls of an operation (*: of any) fail, and have no effect. "
         "OPERATION:ERROR:COUNT, separated by commas. Errors: TransactionConflict, ThrottlingException, "
         "ProvisionedThroughputExceededException, RequestLimitExceeded, InternalServerError.",
+    ),
+    cfg.StrOpt(
+        "log-level",
+        default="warning",
+        choices=["debug", "info", "warning", "error"],
+        help="Messages of this level and above are written to standard error.",
     ),
 ]
 

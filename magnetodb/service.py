@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,7 @@ from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
+from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import EXPIRE_ITEMS, Tables
 from magnetodb.worker import JOBS
@@ -52,18 +54,19 @@ class Service(NamedTuple):
     inspection: Inspection
 
 
-async def open_service(configuration: "ConfigOpts") -> Service:
-    """Open the data file and the door. Raises StartError."""
+async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float] = time.time) -> Service:
+    """Open the data file and the door. `clock`: seconds since the epoch, for all that is due at a time. Raises
+    StartError."""
     authenticate = authentication(configuration)
     failures = injected_failures(configuration)
     try:
-        driver = SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
+        driver = opened_driver(configuration)
     except DataFileError as error:
         raise StartError(str(error)) from None
     request_log = opened_request_log(configuration)
     tables = Tables(driver)
     await tables.open()
-    settings = Settings(configuration.region, configuration.account_id, time.time, failures=failures)
+    settings = Settings(configuration.region, configuration.account_id, clock, failures=failures)
     throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
     cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
     intervals = {EXPIRE_ITEMS: configuration.expiry_interval}
@@ -77,6 +80,8 @@ async def open_service(configuration: "ConfigOpts") -> Service:
             _log.warning("The tables will be counted anew at the next start: %s", error)
         finally:
             await driver.close()
+            if configuration.memory:
+                shutil.rmtree(driver.path.parent, ignore_errors=True)
             if request_log is not None:
                 request_log.close()
 
@@ -85,8 +90,13 @@ async def open_service(configuration: "ConfigOpts") -> Service:
     return Service(door, cell, driver.path, close, worker, inspection)
 
 
-def opened_request_log(configuration: "ConfigOpts") -> RequestLog | None:
-    """The log that the options ask for. Raises StartError."""
+def opened_driver(configuration: "ConfigOpts") -> SqliteDriver:
+    """The storage that the options choose. Raises DataFileError."""
+    if configuration.memory:
+        return SqliteDriver(make_memory_directory(), durable=False)
+    return SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
+
+
 def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
     """The failures that the options ask for. Raises StartError."""
     if not configuration.inject_failures:
@@ -97,6 +107,8 @@ def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
         raise StartError(f"inject_failures: {error}") from None
 
 
+def opened_request_log(configuration: "ConfigOpts") -> RequestLog | None:
+    """The log that the options ask for. Raises StartError."""
     try:
         return RequestLog.open(configuration.request_log) if configuration.request_log else None
     except StorageError as error:
@@ -133,31 +145,34 @@ async def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, f
 class LoopThread:
     """An event loop in a thread of its own, for fronts whose requests come in threads."""
 
-    def __init__(self, *, answer_seconds: float) -> None:
+    def __init__(
+        self, *, answer_seconds: float, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    ) -> None:
         self._answer_seconds = answer_seconds
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="core", daemon=True)
         self._thread.start()
         self._door: Door | None = None
 
-    def open(self, configuration: "ConfigOpts") -> Service:
-        """Open the service in the thread. Raises StartError."""
-        service = self._submit(open_service(configuration)).result(START_SECONDS_MAX)
+    def open(self, configuration: "ConfigOpts", *, clock: Callable[[], float] = time.time) -> Service:
+        """Open the service in the thread, as `open_service` does. Raises StartError."""
+        service = self.submit(open_service(configuration, clock=clock)).result(START_SECONDS_MAX)
         self._door = service.door
         return service
 
     def answer(self, request: Request) -> Response:
         """What the door answers. Raises TimeoutError where that takes too long; the operation still runs to its end."""
         assert self._door is not None
-        return self._submit(self._door.answer(request)).result(self._answer_seconds)
+        return self.submit(self._door.answer(request)).result(self._answer_seconds)
 
     def stop(self, service: Service) -> None:
         """Close the service and end the thread."""
-        self._submit(service.close()).result(START_SECONDS_MAX)
+        self.submit(service.close()).result(START_SECONDS_MAX)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
-    def _submit(self, coroutine: Any) -> Future[Any]:
+    def submit(self, coroutine: Any) -> Future[Any]:
+        """Run a coroutine in the thread's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 

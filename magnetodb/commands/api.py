@@ -94,9 +94,12 @@ def announcement(configuration: "ConfigOpts", service: Service, host: str, port:
     credentials = 'aws_access_key_id="any", aws_secret_access_key="any"'
     if configuration.auth == "sigv4":
         credentials = 'aws_access_key_id="KEY_ID", aws_secret_access_key="SECRET"'
+    data_file = (
+        "none, data is in memory and gone when this ends" if configuration.memory else service.data_file.resolve()
+    )
     return (
         f"MagnetoDB listens on {url}\n"
-        f"data file: {service.data_file.resolve()}\n"
+        f"data file: {data_file}\n"
         f"auth: {configuration.auth}\n"
         f'boto3.client("dynamodb", endpoint_url="{url}", region_name="{configuration.region}", {credentials})'
     )

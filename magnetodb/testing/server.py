@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import uvloop
@@ -70,6 +71,11 @@ class LocalServer:
         self._drops: set[Future[None]] = set()
         self._application: Any = None
         self._application_lock = threading.Lock()
+
+    @property
+    def data_directory(self) -> Path:
+        """Where its file is, as long as it runs."""
+        return self._service.data_file.parent
 
     def open_namespace(self) -> Namespace:
         """A new one, without tables. Raises OSError where the machine has no free port."""
