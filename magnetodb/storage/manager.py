@@ -32,8 +32,6 @@ PAGE_ROWS_MAX: Final = 512
 HOLD_SECONDS_MAX: Final = 0.002
 """After so long without a pause, pages let others have the loop."""
 
-_TOO_MANY_RACES: Final = "Rate of requests exceeds the allowed throughput. Too many writes of the same item."
-
 Replace = Callable[[StoredItem | None], StoredItem | None]
 """From the item as it is (None: no item) to the item as it shall be. Pure; may be called again. Raises ServiceErrors.
 Returning the same object means no change."""
@@ -62,11 +60,11 @@ class WritesRefused(Exception):
         self.reasons = reasons
 
 
-class WritesLost(ThrottlingException):
+class WritesLost(Exception):
     """Nothing of a batch was written because the write at `position` lost too many races."""
 
     def __init__(self, position: int) -> None:
-        super().__init__(_TOO_MANY_RACES)
+        super().__init__(position)
         self.position = position
 
 
@@ -82,7 +80,7 @@ class ReadItem(NamedTuple):
 
 
 class StorageManager:
-    """Reads and writes items. Raises ServiceErrors only.
+    """Reads and writes items. Raises ServiceErrors only, but for what `write_items` says.
 
     `tables` is where the TableInfos of writes come from.
     """
@@ -398,4 +396,4 @@ async def _pause(attempt: int) -> None:
 
 
 def _too_many_races() -> ThrottlingException:
-    return ThrottlingException(_TOO_MANY_RACES)
+    return ThrottlingException("Rate of requests exceeds the allowed throughput. Too many writes of the same item.")
