@@ -62,9 +62,12 @@ class Counts:
         self._driver = driver
         self._counters: dict[str, Counter] = {}
         self._recounts: dict[str, Recount] = {}
+        self.writes = 0
+        """Writes added since the start: whether it grows tells background work that others are writing."""
 
     def add(self, keys: TableKeys, key: RowKey, old: StoredItem | None, new: StoredItem | None) -> None:
         """Add a write that is durable. Called once for each, before its caller awaits anything else."""
+        self.writes += 1
         counter = self._counters.get(key.table)
         if counter is None:
             counter = self._counters[key.table] = Counter()

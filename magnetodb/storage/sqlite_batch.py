@@ -151,7 +151,8 @@ class BatchWork(Work):
             return True
         version = _version(expected)
         if value is CHECK or (value is None and version is None):
-            return self._holds(planned)
+            # Of several changes all were compared before, in this transaction.
+            return len(self._changes) > 1 or self._holds(planned)
         if value is None:
             return execute(DELETE, (*position, version)).rowcount == 1
         if version is None:

@@ -5,8 +5,10 @@ there before. Each is committed as a check of the item's row that carries the in
 meanwhile, and then looked at again. So an index row is never older than its item, whoever comes first.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any, Final
 
 from magnetodb.model.derived_rows import projected
@@ -21,17 +23,25 @@ from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS, TableInfo
 from magnetodb.worker.count_items import table_of
 from magnetodb.worker.jobs import JobRun
 
-PAGE_ROWS: Final = 256
+PAGE_ROWS: Final = 64
+"""About a millisecond of the loop's time."""
+
+IDLE_PAGES: Final = 8
+BUSY_PAGES: Final = 2
+"""So many pages are under way at once while nobody else writes, and while others do."""
+
+BUSY_REST: Final = 0.5
+"""Pause after a step while others write, in multiples of the time that it took."""
 
 BATCH_ROWS: Final = 16
 """So many items share a batch, and its fate."""
 
-SAVE_PAGES: Final = 8
+SAVE_PAGES: Final = 32
 """The position is saved after so many pages; as many are done again after a crash."""
 
 
 async def step(run: JobRun) -> bool:
-    """A page of the first table of which an index changes."""
+    """Some pages of the first table of which an index changes."""
     task = await first_task(run.driver, CHANGE_INDEXES)
     if task is None:
         run.memory.clear()
@@ -73,17 +83,27 @@ async def fill(run: JobRun, info: TableInfo, codec: KeyCodec | ExpiryCodec, what
     more items."""
     memory = run.memory
     if memory.get("rows_id") != codec.rows_id:
-        memory |= {"rows_id": codec.rows_id, "pages": 0} | stored_position(info, codec.rows_id, task)
-    page = await run.driver.scan(info.keys.base.rows_id, TokenRange(), limit=PAGE_ROWS, after=memory["after"])
-    await put_index_rows(run.driver, codec, page.rows)
-    if page.rows:
-        memory["after"] = page.rows[-1].key
-    memory["items"] += len(page.rows)
-    memory["pages"] += 1
+        memory |= {"rows_id": codec.rows_id, "pages": 0, "saved": 0} | stored_position(info, codec.rows_id, task)
+    began = monotonic()
+    pages = BUSY_PAGES if run.busy else IDLE_PAGES
+    puts = []
+    after, more = memory["after"], True
+    while more and len(puts) < pages:
+        page = await run.driver.scan(info.keys.base.rows_id, TokenRange(), limit=PAGE_ROWS, after=after)
+        after, more = page.rows[-1].key if page.rows else after, page.more
+        memory["items"] += len(page.rows)
+        puts.append(asyncio.ensure_future(put_index_rows(run.driver, codec, page.rows)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*puts)
+    memory["after"] = after
+    memory["pages"] += len(puts)
     run.report(f"{what} of table {info.table.name}: {memory['items']} items")
-    if page.more and memory["pages"] % SAVE_PAGES == 0:
+    if more and memory["pages"] - memory["saved"] >= SAVE_PAGES:
+        memory["saved"] = memory["pages"]
         await save_position(run, codec.rows_id, task)
-    return page.more
+    if run.busy:
+        await asyncio.sleep((monotonic() - began) * BUSY_REST)
+    return more
 
 
 def stored_position(info: TableInfo, rows_id: str, task: Task) -> dict[str, Any]:

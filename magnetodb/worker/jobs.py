@@ -30,14 +30,16 @@ class JobRun:
     """What a job is given. One object as long as the process runs the job.
 
     `cell`: the storage; its `settings.clock` is the only clock that decides what is due. `driver`: the rows, for what
-    the manager cannot do. `memory`: the job's own, lost with the process and whenever a step raises. `report(text)`:
-    say how far it is; shown by `magnetodb-manage jobs` and logged when the job comes to rest.
+    the manager cannot do. `busy`: items were written (by whomever) since the step before the last; while nobody else
+    waits, a step may do more. `memory`: the job's own, lost with the process and whenever a step raises.
+    `report(text)`: say how far it is; shown by `magnetodb-manage jobs` and logged when the job comes to rest.
     """
 
-    __slots__ = ("cell", "driver", "memory", "name", "progress")
+    __slots__ = ("busy", "cell", "driver", "memory", "name", "progress")
 
     def __init__(self, name: str, cell: Cell, driver: StorageDriver) -> None:
         self.name = name
+        self.busy = False
         self.cell = cell
         self.driver = driver
         self.memory: dict[str, Any] = {}

@@ -110,6 +110,7 @@ class _RunningJob:
         self._failures = 0
         self._error = ""
         self._since = clock()
+        self._writes = 0
         self._woken = asyncio.Event()
         self._begun = 0
         self._resting: list[tuple[int, asyncio.Future[None]]] = []
@@ -153,6 +154,7 @@ class _RunningJob:
                     continue
                 self._begun += 1
                 more = await self._job.step(self._run)
+                self._run.busy = self._written()
             except Exception as error:
                 # The one place where a job's failure ends: logged, shown, and tried again.
                 await self._rest(self._failed(error))
@@ -168,6 +170,13 @@ class _RunningJob:
                 self._become("idle")
                 self._say_rested()
                 await self._rest(self._interval_seconds)
+
+    def _written(self) -> bool:
+        """Whether items were written since this was last asked."""
+        writes = self._run.cell.manager.counts.writes
+        written = writes != self._writes
+        self._writes = writes
+        return written
 
     async def release(self) -> None:
         """The job has ended with the process."""

@@ -9,7 +9,7 @@ from magnetodb.storage.job_positions import first_task
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS
 from magnetodb.worker import change_indexes
-from magnetodb.worker.change_indexes import PAGE_ROWS, SAVE_PAGES
+from magnetodb.worker.change_indexes import IDLE_PAGES, PAGE_ROWS, SAVE_PAGES
 
 
 @pytest.fixture
@@ -130,12 +130,12 @@ async def test_the_position_is_saved(world, samples, begin):
         ]
     )
     await begin()
-    await work(world, steps=SAVE_PAGES + 1)
+    await work(world, steps=1 + SAVE_PAGES // IDLE_PAGES)
     task = await first_task(world.driver, CHANGE_INDEXES)
     left = await work(world)
 
     assert PAGE_ROWS * SAVE_PAGES == task.position["items"]
-    assert 2 == left
+    assert 1 == left
     assert [] == await differences(world)
 
 
