@@ -34,8 +34,8 @@ OPTIONS: Final[list[cfg.Opt]] = [
     cfg.BoolOpt(
         "memory",
         default=False,
-        help="Keep the data in memory (in a directory of /dev/shm if that has room, else among the temporary files) and "
-        "remove it when the server ends. For tests; data_dir and durability count for nothing then.",
+        help="Keep the data in memory (in a directory of /dev/shm if that has room, else among the temporary files) "
+        "and remove it when the server ends. For tests; data_dir and durability count for nothing then.",
     ),
     cfg.StrOpt(
         "auth",
