@@ -1,14 +1,18 @@
 """The plugin, in pytest runs of its own. pytest finds it as it does anywhere: by the package's entry point."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+PAGE = Path(__file__).parents[3] / "docs" / "testing_with_magnetodb.md"
 
 NAMESPACE_SECONDS_MAX = 0.005
 NAMESPACES = 200
@@ -209,6 +213,15 @@ def test_the_plugin_can_be_left_out(run):
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fixture 'dynamodb_url' not found*"])
+
+
+def test_the_examples_of_the_documentation_pass(pytester):
+    """Each block of Python in docs/testing_with_magnetodb.md is a module of tests."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(**{f"test_{number}": block for number, block in enumerate(blocks)})
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+    result.assert_outcomes(passed=len(blocks))
 
 
 def test_nothing_of_a_run_is_left_behind(pytester, run):
