@@ -95,7 +95,13 @@ class LocalServer:
         if by < timedelta(0):
             raise ValueError("The clock can be moved forward only.")
         self.clock.moved_seconds += by.total_seconds()
-        self._result(self._service.worker.settle())
+        settled = self._core.submit(self._service.worker.settle())
+        try:
+            settled.result(ANSWER_SECONDS_MAX)
+        except TimeoutError:
+            settled.cancel()
+            states = {name: state["status"] for name, state in self._service.worker.states().items()}
+            raise TimeoutError(f"Not all background jobs have come to rest: {states}") from None
 
     def reset_clock(self) -> None:
         """Back to the machine's time."""
