@@ -94,6 +94,19 @@ class Tables:
             raise ResourceNotFoundException(missing)
         return self._remember(Table.from_json(row.value, version=row.version))
 
+    async def refreshed(self, project: str, name: str) -> TableInfo | None:
+        """The table as the storage has it now, which from then on is what everybody here gets; None if it is gone.
+
+        For jobs: a commit is in the storage a moment before the one who made it has told the cache.
+        """
+        row = await self._row(_key(project, name))
+        if row is None:
+            return None
+        known = self._cached.get((project, name))
+        if known is not None and known.table.version >= row.version:
+            return known
+        return self._updated(Table.from_json(row.value, version=row.version))
+
     def current(self, info: TableInfo) -> TableInfo:
         """The newest state of a table that was got earlier.
 
@@ -152,7 +165,7 @@ class Tables:
                 raise _exists(table)
         except StorageError as error:
             raise service_error(error) from error
-        return self._stored(table, outcome.versions[0])
+        return self._remember(self._stored(table, outcome.versions[0]))
 
     async def counts_of(self, table: Table) -> dict[str, tuple[int, int]]:
         """(items, bytes) by the id of each row table: the table's and its indexes'. A few writes may be missing."""
@@ -173,7 +186,7 @@ class Tables:
         outcome = await self._commit((Change(key, row, table.to_json()), *also))
         if isinstance(outcome, Lost):
             raise _in_use(table)
-        return self._updated(table, outcome.versions[0])
+        return self._updated(self._stored(table, outcome.versions[0]))
 
     async def change_index(self, table: Table, name: str) -> TableInfo:
         """Store a table of which one index is new (CREATING) or shall go (DELETING), as `update` does, and order the
@@ -251,22 +264,24 @@ class Tables:
             raise service_error(error) from error
         return outcome
 
-    def _stored(self, table: Table, version: int) -> TableInfo:
+    @staticmethod
+    def _stored(table: Table, version: int) -> Table:
         # Made from what was stored, so that nothing differs from what the next process reads.
-        return self._remember(Table.from_json(table.to_json(), version=version))
+        return Table.from_json(table.to_json(), version=version)
 
-    def _updated(self, table: Table, version: int) -> TableInfo:
-        info = self._changed[table.id] = self._stored(table, version)
+    def _updated(self, table: Table) -> TableInfo:
+        """A newer state of a table that somebody may still have the older one of."""
+        info = self._changed[table.id] = self._remember(table)
         return info
 
     def _remember(self, table: Table) -> TableInfo:
         cached = self._cached
         known = cached.get((table.project, table.name))
-        info = TableInfo(table, TableKeys(table))
-        if known is None or known.table.version < table.version:
-            if len(cached) >= CACHED_TABLES_MAX:
-                del cached[next(iter(cached))]
-            cached[table.project, table.name] = info
+        if known is not None and known.table.version >= table.version:
+            return known
+        if len(cached) >= CACHED_TABLES_MAX:
+            del cached[next(iter(cached))]
+        info = cached[table.project, table.name] = TableInfo(table, TableKeys(table))
         return info
 
 

@@ -6,7 +6,6 @@ The count lives in memory: after a restart it begins again, because the task sta
 import asyncio
 from typing import Any, Final
 
-from magnetodb.errors import ResourceNotFoundException
 from magnetodb.model.rows import TokenRange
 from magnetodb.storage.counts import Recount
 from magnetodb.storage.job_positions import Task, done, first_task, order_once
@@ -48,11 +47,8 @@ async def order_all(tables: Tables, driver: Any) -> None:
 
 async def table_of(tables: Tables, task: Task) -> TableInfo | None:
     """The table that a task is about; None if it is gone."""
-    try:
-        info = await tables.get(task.position["project"], task.position["name"])
-    except ResourceNotFoundException:
-        return None
-    return info if info.table.id == task.subject else None
+    info = await tables.refreshed(task.position["project"], task.position["name"])
+    return info if info is not None and info.table.id == task.subject else None
 
 
 def current_recount(run: JobRun, info: TableInfo) -> Recount:

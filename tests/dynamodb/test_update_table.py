@@ -46,7 +46,7 @@ def active(client):
             description = client.describe_table(TableName=table)["Table"]
             if description["TableStatus"] == "ACTIVE":
                 return description
-        raise TimeoutError(table)
+        raise TimeoutError(description)
 
     return wait
 

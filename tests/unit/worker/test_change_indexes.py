@@ -7,7 +7,7 @@ from magnetodb.model.rows import TokenRange
 from magnetodb.storage.index_check import check_index
 from magnetodb.storage.job_positions import first_task
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS
+from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS, Tables
 from magnetodb.worker import change_indexes
 from magnetodb.worker.change_indexes import IDLE_PAGES, PAGE_ROWS, SAVE_PAGES
 
@@ -110,6 +110,19 @@ async def test_a_write_that_was_begun_before_the_index_was_there_puts_its_row(wo
     await world.manager.write_item(before, write.key, write.replace)
     await world.manager.write_items([world.write(before, samples.item(2, g={"S": "late"}))])
 
+    assert [] == await differences(world)
+
+
+async def test_an_index_that_the_cache_does_not_know_yet_is_filled(world, samples):
+    """The storage has a commit a moment before the one who made it goes on."""
+    before = await world.info()
+    table = before.table
+    await Tables(world.driver).change_index(replace(table.with_index(samples.index), status="UPDATING"), "by_g")
+    await work(world)
+    write = world.write(before, samples.item(1, g={"S": "late"}))
+    await world.manager.write_item(before, write.key, write.replace)
+
+    assert "ACTIVE" == (await world.info()).table.indexes["by_g"].status
     assert [] == await differences(world)
 
 
