@@ -19,8 +19,11 @@ from magnetodb.storage.tables import EXPIRE_ITEMS, TableInfo
 from magnetodb.worker.count_items import table_of
 from magnetodb.worker.jobs import JobRun
 
-BUCKET_ROWS: Final = 64
-"""So many items of a bucket are deleted side by side in one commit."""
+BUCKET_ROWS: Final = 32
+"""So many items of a bucket are deleted side by side: about three milliseconds of the loop's time."""
+
+BUCKETS_AT_ONCE: Final = 4
+"""While the items of one bucket are committed, those of others are decided."""
 
 STEP_ITEMS: Final = 512
 STEP_TABLES: Final = 256
@@ -59,7 +62,7 @@ async def step(run: JobRun) -> bool:
 
 
 async def expire(run: JobRun, task: Task) -> Due:
-    """Delete what is due in one table, a commit's worth of each bucket."""
+    """Delete what is due in one table, some items of each bucket."""
     info = await table_of(run.cell.tables, task)
     if info is None:
         await run.driver.commit([(Change(task.row.key, task.row, None),)])
@@ -67,18 +70,25 @@ async def expire(run: JobRun, task: Task) -> Due:
     expiry, codec = info.table.time_to_live, info.keys.expiry
     if expiry is None or codec is None or expiry.status != "ENABLED":
         return Due()
-    total = Due()
+    found: list[Due] = []
+    for first in range(0, len(EXPIRY_BUCKETS), BUCKETS_AT_ONCE):
+        buckets = EXPIRY_BUCKETS[first : first + BUCKETS_AT_ONCE]
+        found += await asyncio.gather(*[empty(run, info, codec, *numbered) for numbered in enumerate(buckets)])
+    return Due(sum(each.rows for each in found), sum(each.deleted for each in found), any(each.more for each in found))
+
+
+async def empty(run: JobRun, info: TableInfo, codec: ExpiryCodec, turn: int, bucket: bytes) -> Due:
+    """Delete what is due in one bucket, beginning some turns of the loop later so that others have it in between."""
+    for _ in range(turn):
+        await asyncio.sleep(0)
+    now = run.cell.settings.clock()
     try:
-        for bucket in EXPIRY_BUCKETS:
-            now = run.cell.settings.clock()
-            page = await run.driver.query(codec.rows_id, bucket, due_range(now), limit=BUCKET_ROWS)
-            if page.rows:
-                deleted = await delete(run, info, codec, page.rows, now)
-                total = Due(total.rows + len(page.rows), total.deleted + deleted, total.more or page.more)
+        page = await run.driver.query(codec.rows_id, bucket, due_range(now), limit=BUCKET_ROWS)
     except RowTableNotFound:
         # The table, or the expiry of its items, has come to its end in this moment.
-        return total
-    return total
+        return Due()
+    deleted = await delete(run, info, codec, page.rows, now) if page.rows else 0
+    return Due(len(page.rows), deleted, page.more)
 
 
 async def delete(run: JobRun, info: TableInfo, codec: ExpiryCodec, rows: Sequence[Row], now: float) -> int:

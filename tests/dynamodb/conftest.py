@@ -163,6 +163,12 @@ def client(endpoint):
 
 
 @pytest.fixture(scope="session")
+def client_of():
+    """client_of(url) -> boto3's client of a server with options of its own."""
+    return boto3_client
+
+
+@pytest.fixture(scope="session")
 def signing_client(signed_endpoint):
     """signing_client(who or key_id=.., secret=..) -> boto3's client of the server that verifies signatures."""
 

@@ -92,7 +92,7 @@ def test_what_is_in_the_range_is_what_is_due(offset: int, age: int, fraction: fl
     assert codec().is_due(item, NOW + fraction) == (start <= key.sort < end)
 
 
-def test_an_item_expires_when_its_second_is_over() -> None:
+def test_an_item_expires_behind_its_time() -> None:
     due = [codec().is_due({"expires": {"N": text}}, NOW) for text in ("1699999999", "1700000000", "1700000001")]
 
     assert [True, False, False] == due
