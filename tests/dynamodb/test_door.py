@@ -139,7 +139,7 @@ def test_a_compressed_body_is_read(wire, encoding, compress):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
-@pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"{}" * 100)[:-9]])
+@pytest.mark.parametrize("body", [b"", b"{}", gzip.compress(b"{}" * 100, mtime=0)[:-9]])
 def test_a_body_that_is_not_compressed_as_it_says(wire, encoding, body):
     status, _, answer = wire.exchange(wire.request(body=body, Content_Encoding=encoding))
 
@@ -148,7 +148,7 @@ def test_a_body_that_is_not_compressed_as_it_says(wire, encoding, body):
 
 @pytest.mark.parametrize("size", [16 * MIB + 1, 200 * MIB])
 def test_a_body_that_inflates_beyond_the_limit_is_refused(wire, size):
-    status, _, answer = wire.exchange(wire.request(body=gzip.compress(bytes(size)), Content_Encoding="gzip"))
+    status, _, answer = wire.exchange(wire.request(body=gzip.compress(bytes(size), mtime=0), Content_Encoding="gzip"))
 
     assert (413, "RequestEntityTooLarge") == (status, error_of(answer)[0])
 
@@ -239,7 +239,7 @@ COMPARED = {
     "wrong type": {"body": b'{"Limit": "x"}'},
     "invalid": {"body": b'{"Limit": 0}'},
     "no table": {"operation": "DescribeTable", "body": b'{"TableName": "nothing-here"}'},
-    "gzip": {"body": gzip.compress(b"{}"), "Content_Encoding": "gzip"},
+    "gzip": {"body": gzip.compress(b"{}", mtime=0), "Content_Encoding": "gzip"},
     "not gzip": {"body": b"{}", "Content_Encoding": "gzip"},
     "too large": {"body": b" " * (16 * MIB + 1)},
     "web page": {"Origin": "https://example.org"},
