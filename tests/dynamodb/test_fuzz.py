@@ -131,6 +131,8 @@ REQUESTS = [
     ("TagResource", {"ResourceArn": ARN, "Tags": [{"Key": "owner", "Value": "ada"}, {"Key": "stage", "Value": ""}]}),
     ("ListTagsOfResource", {"ResourceArn": ARN, "NextToken": "YWZ0ZXI6b3duZXI="}),
     ("UntagResource", {"ResourceArn": ARN, "TagKeys": ["owner", "stage"]}),
+    ("UpdateTimeToLive", {"TableName": TABLE, "TimeToLiveSpecification": {"AttributeName": "never", "Enabled": True}}),
+    ("DescribeTimeToLive", {"TableName": TABLE}),
     ("DescribeLimits", {}),
     ("DescribeEndpoints", {}),
     ("BatchGetItem", {"RequestItems": {TABLE: {"Keys": [KEY], "ProjectionExpression": "pk, list[0]"}}}),
