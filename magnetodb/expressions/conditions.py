@@ -26,7 +26,7 @@ from magnetodb.expressions.nodes import (
 from magnetodb.expressions.parser import parse_condition as parse_tree
 from magnetodb.expressions.placeholders import Names, Placeholders, Values
 from magnetodb.expressions.plans import Check, Planner, cached
-from magnetodb.model.attribute_values import AttributeValue, binary_size, comparable, equal, type_of
+from magnetodb.model.attribute_values import COMPOUND_TYPES, AttributeValue, binary_size, comparable, equal, type_of
 from magnetodb.model.json_types import decode_base64
 
 Predicate: TypeAlias = Callable[[Item, Values], bool]
@@ -406,9 +406,11 @@ def contains(getter: Getter, element: Getter) -> Predicate:
 def has_element(value: AttributeValue, other: AttributeValue) -> bool:
     """What contains() says of two values."""
     [(kind, payload)] = value.items()
-    if kind == "L":
-        return any(equal(member, other) for member in payload)
     [(other_kind, wanted)] = other.items()
+    if kind == "L":
+        if other_kind in COMPOUND_TYPES:
+            return any(equal(member, other) for member in payload)
+        return other in payload
     if kind == "B" and other_kind == "B":
         return decode_base64(wanted) in decode_base64(payload)
     # A string in a string, or an element of a set.

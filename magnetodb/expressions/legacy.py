@@ -28,7 +28,7 @@ from magnetodb.expressions.nodes import (
 from magnetodb.expressions.parser import IN_OPERANDS_MAX, OPERATORS_MAX
 from magnetodb.expressions.projections import Projection
 from magnetodb.expressions.updates import SET_TYPES, TYPE_WORDS, Update, plan_update
-from magnetodb.model.attribute_values import AttributeValue, canonical_value, comparable, type_of
+from magnetodb.model.attribute_values import AttributeValue, canonical_value, check_attribute_name, comparable, type_of
 
 INVALID: Final = "One or more parameter values were invalid: "
 EXPECTED_INVALID: Final = "1 validation error detected: " + INVALID
@@ -265,6 +265,7 @@ def _comparison(made: _Placeholders, name: str, operator: str, values: list[Attr
 
 
 def _action(made: _Placeholders, name: str, entry: Mapping[str, Any]) -> Action:
+    check_attribute_name(name)
     action = entry.get("Action") or "PUT"
     raw = entry.get("Value")
     path = made.path(name)

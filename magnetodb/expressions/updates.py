@@ -14,6 +14,7 @@ from magnetodb.expressions.nodes import (
     AddAction,
     Arithmetic,
     Call,
+    DeleteAction,
     Operand,
     Path,
     RemoveAction,
@@ -64,23 +65,27 @@ class Step(NamedTuple):
 
 
 class UpdatePlan(NamedTuple):
-    """An update but for its values. `tree` has the steps' paths; `names` and `values` are the placeholders it uses."""
+    """An update but for its values. `tree` has the steps' paths; `names` and `values` are the placeholders it uses.
+    `takes_only` is true if there are actions and all of them are REMOVE and DELETE."""
 
     steps: tuple[Step, ...]
     tree: PathTree
+    takes_only: bool
     checks: tuple[Check, ...]
     names: tuple[str, ...]
     values: tuple[str, ...]
 
 
 class Update:
-    """An update with the values of a request."""
+    """An update with the values of a request. `takes_only`: it takes away at most, and makes no item that is not
+    there."""
 
-    __slots__ = ("steps", "tree", "values")
+    __slots__ = ("steps", "takes_only", "tree", "values")
 
     def __init__(self, plan: UpdatePlan, values: Values) -> None:
         self.steps = plan.steps
         self.tree = plan.tree
+        self.takes_only = plan.takes_only
         self.values = values
 
     @property
@@ -137,7 +142,8 @@ def plan_update(tree: UpdateTree, names: Names, parameter: str, wrong_type: str 
     planner = UpdatePlanner(parameter, names, tree.names, wrong_type)
     steps = tuple([planner.step(action) for action in tree.actions])
     paths = path_tree(parameter, [step.elements for step in steps])
-    return UpdatePlan(steps, paths, tuple(planner.checks), tree.names, tree.values)
+    takes_only = bool(steps) and all(isinstance(action, RemoveAction | DeleteAction) for action in tree.actions)
+    return UpdatePlan(steps, paths, takes_only, tuple(planner.checks), tree.names, tree.values)
 
 
 @cached

@@ -90,7 +90,7 @@ def equal(left: AttributeValue, right: AttributeValue) -> bool:
     (kind,) = left
     mine = left[kind]
     theirs = right.get(kind)
-    if theirs is None or kind not in _COMPOUND_TYPES or len(mine) != len(theirs):
+    if theirs is None or kind not in COMPOUND_TYPES or len(mine) != len(theirs):
         return False
     if kind == "L":
         return all(map(equal, mine, theirs))
@@ -420,6 +420,7 @@ _SIZES: Final[dict[str, Callable[[Any], int]]] = {
     "BS": lambda members: sum(map(binary_size, members)),
 }
 
-_COMPOUND_TYPES: Final = frozenset(("L", "M", "SS", "NS", "BS"))
+COMPOUND_TYPES: Final = frozenset(("L", "M", "SS", "NS", "BS"))
+"""Canonical values of other types are equal exactly if they are equal dicts."""
 
 _COMPARABLE: Final[dict[str, Callable[[str], Any]]] = {"S": str, "N": Decimal, "B": decode_base64}

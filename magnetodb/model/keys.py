@@ -24,7 +24,6 @@ from magnetodb.model.key_encoding import (
     split,
 )
 from magnetodb.model.key_validation import (
-    KEY_MISMATCH,
     PARTITION_KEY_BYTES_MAX,
     SORT_KEY_BYTES_MAX,
     IndexKeyAttribute,
@@ -181,11 +180,7 @@ class KeyCodec:
         key = self.row_key(item)
         if key is not None and len(item) == len(self.names):
             return key
-        if self.index is not None:
-            raise ValidationException(START_KEY_INVALID)
-        if len(item) != len(self.names):
-            raise ValidationException("Exclusive Start Key must have same size as table's key schema")
-        raise ValidationException(f"{START_KEY_INVALID}: {KEY_MISMATCH}")
+        raise ValidationException(START_KEY_INVALID)
 
     def _decode(self, key: RowKey) -> Item:
         sorted_attributes = self.sort_attributes + self._tail

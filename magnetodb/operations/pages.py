@@ -1,6 +1,5 @@
 """Pages of Query and Scan: Limit, the megabyte, the filter, and where the next page begins."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -16,6 +15,7 @@ from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
 from magnetodb.model.rows import RowKey
 from magnetodb.model.table import Index
 from magnetodb.operations.cell import Cell
+from magnetodb.operations.pauses import Pauses
 from magnetodb.operations.reads import named_table
 from magnetodb.operations.selects import ITEMS, Selection, selection
 from magnetodb.storage.manager import ReadItem, StorageManager
@@ -23,9 +23,6 @@ from magnetodb.storage.tables import TableInfo
 
 PAGE_BYTES_MAX: Final = 1_048_576
 """Of items before the filter. The item with which a page reaches it is its last."""
-
-EVALUATED_BYTES_MAX: Final = 131_072
-"""Of items that were parsed in one go: about 2 ms. Then others get the loop."""
 
 
 class Target(NamedTuple):
@@ -110,12 +107,9 @@ def check_start_key(request: dict[str, Any]) -> None:
 def start_key(target: Target, raw: dict[str, Any], *, mismatch: str) -> RowKey:
     """The row that an ExclusiveStartKey names (there need be none). Raises ValidationException, in the words
     `mismatch`, which differ between Query and Scan, where its attributes are not those of the keys."""
-    codec = target.codec
     try:
-        return codec.start_key(raw)
+        return target.codec.start_key(raw)
     except ValidationException:
-        if codec.index is None and len(raw) > len(codec.names):
-            raise ValidationException("Exclusive Start Key must have same size as table's key schema") from None
         raise ValidationException(mismatch) from None
 
 
@@ -193,12 +187,10 @@ async def _fetched(
 async def _evaluate(page: PageOfItems, items: list[StoredItem], evaluation: Evaluation) -> None:
     """Keep the items that pass the filter, projected."""
     condition, projection = evaluation.condition, evaluation.projection
-    evaluated = 0
+    pauses = Pauses()
     for stored in items:
-        if evaluated >= EVALUATED_BYTES_MAX:
-            await asyncio.sleep(0)
-            evaluated = 0
-        evaluated += stored.size
+        if pauses.due():
+            await pauses.rest()
         if condition is None or condition.holds(stored.item):
             page.count += 1
             if page.items is not None:

@@ -24,7 +24,7 @@ from magnetodb.operations.pages import (
 )
 from magnetodb.operations.parameters import QUERY
 from magnetodb.operations.reads import projection_of
-from magnetodb.operations.selects import check_select
+from magnetodb.operations.selects import QUERY_INVALID, check_select
 
 EVERY_SORT_KEY: Final = SortRange()
 
@@ -37,7 +37,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     condition = filter_of(request, placeholders, "QueryFilter")
     conditions = key_conditions_of(request, placeholders)
     placeholders.refuse_unused()
-    check_select(request)
+    check_select(request, QUERY_INVALID)
     read = await target(cell, context, request)
     partition, sorts = key_range(conditions, read)
     if condition is not None:

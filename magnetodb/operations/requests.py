@@ -1,6 +1,7 @@
 """The request of each operation, member by member, in the names, the order and the bounds of botocore's service model.
 
-A test compares these literals with botocore; where they differ on purpose, the test's table says why.
+A test compares these literals with botocore; where they differ on purpose, the test's table says why. Choices stand
+in the order of the service's messages, which is not always that of the model.
 """
 
 from typing import Final
@@ -20,27 +21,27 @@ EXPRESSION_ATTRIBUTE_NAMES: Final = Map(ATTRIBUTE_NAME)
 
 # ---- choices
 
-RETURN_VALUES: Final = String(enum=("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"))
+RETURN_VALUES: Final = String(enum=("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"))
 RETURN_VALUES_ON_FAILURE: Final = String(enum=("ALL_OLD", "NONE"))
 RETURN_CONSUMED_CAPACITY: Final = String(enum=("INDEXES", "TOTAL", "NONE"))
 RETURN_ITEM_COLLECTION_METRICS: Final = String(enum=("SIZE", "NONE"))
-CONDITIONAL_OPERATOR: Final = String(enum=("AND", "OR"))
-SELECT: Final = String(enum=("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"))
+CONDITIONAL_OPERATOR: Final = String(enum=("OR", "AND"))
+SELECT: Final = String(enum=("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"))
 COMPARISON_OPERATOR: Final = String(
     enum=(
-        "EQ",
-        "NE",
         "IN",
-        "LE",
-        "LT",
-        "GE",
-        "GT",
-        "BETWEEN",
-        "NOT_NULL",
         "NULL",
-        "CONTAINS",
+        "BETWEEN",
+        "LT",
         "NOT_CONTAINS",
+        "EQ",
+        "GT",
+        "NOT_NULL",
+        "NE",
+        "LE",
         "BEGINS_WITH",
+        "GE",
+        "CONTAINS",
     )
 )
 BILLING_MODE: Final = String(enum=("PROVISIONED", "PAY_PER_REQUEST"))
@@ -339,7 +340,7 @@ TRANSACT_GET_ITEMS: Final = Structure(
 ATTRIBUTE_DEFINITIONS: Final = List(
     Structure(
         "AttributeDefinition",
-        {"AttributeName": KEY_ATTRIBUTE_NAME, "AttributeType": String(enum=("S", "N", "B"))},
+        {"AttributeName": KEY_ATTRIBUTE_NAME, "AttributeType": String(enum=("B", "N", "S"))},
         required=("AttributeName", "AttributeType"),
     )
 )
@@ -354,7 +355,7 @@ KEY_SCHEMA: Final = List(
 PROJECTION: Final = Structure(
     "Projection",
     {
-        "ProjectionType": String(enum=("ALL", "KEYS_ONLY", "INCLUDE")),
+        "ProjectionType": String(enum=("ALL", "INCLUDE", "KEYS_ONLY")),
         "NonKeyAttributes": List(String(1, 255), 1, 20),
     },
 )

@@ -52,7 +52,8 @@ def start_row(cell: Cell, read: Target, request: dict[str, Any], tokens: TokenRa
     start = request.get("ExclusiveStartKey")
     if start is None:
         return None
-    row = start_key(read, start, mismatch=f"{START_KEY_INVALID}: {KEY_MISMATCH}")
+    whole_table = read.codec.index is None
+    row = start_key(read, start, mismatch=f"{START_KEY_INVALID}: {KEY_MISMATCH}" if whole_table else START_KEY_INVALID)
     if not tokens.start <= cell.manager.token(row.partition) <= tokens.end:
         raise ValidationException(
             f"{START_KEY_INVALID}: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "

@@ -22,9 +22,13 @@ FETCHED_ITEMS: Final = Selection(fetches=True)
 
 PROJECTING: Final = ("AttributesToGet", "ProjectionExpression")
 
+QUERY_INVALID: Final = "1 validation error detected: "
+"""How Query, but not Scan, begins to say that nothing is projected."""
 
-def check_select(request: dict[str, Any]) -> None:
-    """Raise ValidationException where Select contradicts the parameters beside it, whatever the table is."""
+
+def check_select(request: dict[str, Any], invalid: str = "") -> None:
+    """Raise ValidationException where Select contradicts the parameters beside it, whatever the table is; `invalid` is
+    how it begins where a projection is missing."""
     select = request.get("Select")
     if select is None:
         return
@@ -32,7 +36,8 @@ def check_select(request: dict[str, Any]) -> None:
     if select == "SPECIFIC_ATTRIBUTES":
         if projecting is None:
             raise ValidationException(
-                "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+                f"{invalid}Must specify the AttributesToGet or ProjectionExpression when choosing to get "
+                "SPECIFIC_ATTRIBUTES"
             )
     elif projecting is not None:
         what = "only the Count" if select == "COUNT" else select

@@ -1,4 +1,4 @@
-"""UpdateItem: parts of an item change; an item that is not there is made of its key."""
+"""UpdateItem: parts of an item change; an item that is not there is made of its key, unless the update only removes."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from magnetodb.expressions.conditions import Condition
 from magnetodb.expressions.legacy import attribute_updates
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.expressions.updates import Update, parse_update
-from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, item_size
+from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, canonical_item, item_size
 from magnetodb.model.rows import RowKey
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import UPDATE_ITEM
@@ -25,9 +25,14 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     placeholders = UPDATE_ITEM.placeholders(request)
     update = condition = None
     if placeholders is not None:
-        update = update_of(request, placeholders)
-        condition = condition_of(request, placeholders)
-        placeholders.refuse_unused()
+        try:
+            update = update_of(request, placeholders)
+            condition = condition_of(request, placeholders)
+            placeholders.refuse_unused()
+        except ValidationException:
+            # What is wrong with a value of the key goes before what is wrong with expressions.
+            canonical_item(request["Key"])
+            raise
     table = await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
     if update is not None:
@@ -49,16 +54,19 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
 def replacement(
     table: TableInfo, key: RowKey, update: Update | None, condition: Condition | None, request: dict[str, Any]
 ) -> Replace:
-    """The item after the update, if the condition holds. `request` says what a failed condition returns."""
+    """The item after the update, if the condition holds; none, where there was none and the update only takes away.
+    `request` says what a failed condition returns."""
     keys = table.keys
 
-    def replace(old: StoredItem | None) -> StoredItem:
+    def replace(old: StoredItem | None) -> StoredItem | None:
         if condition is not None:
             check_condition(condition, old, request)
         old_item = None if old is None else old.item
         item = keys.base.key_attributes(key) if old_item is None else old_item
         if update is not None:
             item = update.apply(item)
+            if old is None and update.takes_only:
+                return None
         if old is not None and item == old_item:
             return old
         size = item_size(item)
@@ -83,7 +91,8 @@ def update_of(request: dict[str, Any], placeholders: Placeholders) -> Update | N
 
 def returned_attributes(wanted: str, update: Update | None, old: StoredItem | None, new: StoredItem | None) -> Any:
     """The attributes that ReturnValues asks for; nothing where there are none."""
-    assert new is not None
+    if new is None:
+        return None
     if wanted == "ALL_NEW":
         return new.json
     if wanted == "UPDATED_NEW":

@@ -105,6 +105,7 @@ def test_updated_attributes_are_returned(client, table):
             INVALID + "Only DELETE action is allowed when no attribute value is specified",
         ),
         ({"color": {"Action": "ADD", "Value": {"N": "1"}}}, "Type mismatch for attribute to update"),
+        ({"": {"Value": {"N": "1"}}}, INVALID + "An attribute name may not be empty"),
     ],
 )
 def test_wrong_attribute_updates_are_refused(client, table, refusal, updates, message):

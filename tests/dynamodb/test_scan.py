@@ -108,7 +108,7 @@ def test_an_empty_table(client, make_table):
         ),
         (
             {"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1"}, "other": {"S": "x"}}},
-            "Exclusive Start Key must have same size as table's key schema",
+            "The provided starting key is invalid: The provided key element does not match the schema",
         ),
         (
             {"ExclusiveStartKey": {"pk": {"S": "a"}}},

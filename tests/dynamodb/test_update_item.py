@@ -57,12 +57,37 @@ def test_an_item_that_is_not_there_is_made(client, table):
     assert {**key, "color": {"S": "blue"}} == stored(client, table, key)
 
 
-@pytest.mark.parametrize("update", [{}, {"UpdateExpression": "REMOVE color"}])
-def test_an_update_that_sets_nothing_makes_the_item_too(client, table, update):
+@pytest.mark.parametrize("update", [{}, {"AttributeUpdates": {}}])
+def test_an_update_without_actions_makes_the_item_too(client, table, update):
     key = {"pk": {"S": "new"}}
     client.update_item(TableName=table, Key=key, **update)
 
     assert key == stored(client, table, key)
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"UpdateExpression": "REMOVE color"},
+        {"UpdateExpression": "DELETE tags :t", "ExpressionAttributeValues": {":t": {"SS": ["x"]}}},
+        {"AttributeUpdates": {"color": {"Action": "DELETE"}}},
+    ],
+)
+def test_an_update_that_only_takes_away_makes_no_item(client, table, update):
+    key = {"pk": {"S": "new"}}
+    answer = client.update_item(TableName=table, Key=key, ReturnValues="ALL_NEW", **update)
+
+    assert "Attributes" not in answer
+    assert stored(client, table, key) is None
+
+
+def test_a_wrong_key_goes_before_a_wrong_expression(client, table, refusal):
+    actual = refusal(client.update_item, TableName=table, Key={"pk": {"SS": []}}, UpdateExpression="")
+
+    assert (
+        "ValidationException",
+        "One or more parameter values were invalid: An string set  may not be empty",
+    ) == actual
 
 
 def test_a_key_attribute_may_not_change(client, table, refusal):

@@ -170,26 +170,22 @@ def test_a_start_key_may_name_a_row_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "raw", "message"),
+    ("index", "raw"),
     [
-        (None, {"pk": {"S": "a"}}, "Exclusive Start Key must have same size as table's key schema"),
-        (
-            None,
-            {"pk": {"S": "a"}, "sk": {"S": "a"}},
-            "The provided starting key is invalid: The provided key element does not match the schema",
-        ),
-        ("global", {"pk": {"S": "a"}, "sk": {"N": "1"}}, "The provided starting key is invalid"),
-        ("global", ITEM, "The provided starting key is invalid"),
+        (None, {"pk": {"S": "a"}}),
+        (None, {"pk": {"S": "a"}, "sk": {"S": "a"}}),
+        ("global", {"pk": {"S": "a"}, "sk": {"N": "1"}}),
+        ("global", ITEM),
     ],
 )
-def test_a_start_key_must_match_the_schema(index: str | None, raw: dict[str, Any], message: str) -> None:
+def test_a_start_key_must_match_the_schema(index: str | None, raw: dict[str, Any]) -> None:
     keys = TableKeys(table(GLOBAL, LOCAL))
     codec = keys.indexes[index] if index else keys.base
 
     with pytest.raises(ValidationException) as refused:
         codec.start_key(raw)
 
-    assert refused.value.message == message
+    assert refused.value.message == "The provided starting key is invalid"
 
 
 def test_a_partition_is_named_by_its_attributes() -> None:

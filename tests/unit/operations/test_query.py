@@ -10,7 +10,10 @@ QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":p
     [
         ({"FilterExpression": "a ="}, "Invalid FilterExpression: Syntax error"),
         ({"ProjectionExpression": "a,"}, "Invalid ProjectionExpression: Syntax error"),
-        ({"Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or ProjectionExpression"),
+        (
+            {"Select": "SPECIFIC_ATTRIBUTES"},
+            "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression",
+        ),
         ({"ExclusiveStartKey": {"pk": {"N": "x"}}}, "The provided starting key is invalid: The parameter cannot be"),
         ({"ExpressionAttributeNames": {"#a": "a"}}, "Value provided in ExpressionAttributeNames unused in"),
     ],

@@ -48,7 +48,7 @@ def described_by_botocore(name, seen=()):
         assert ("key of a map", shape["key"]["shape"]) in DEVIATIONS
         return ("map", described_by_botocore(shape["value"]["shape"], inside), bounds)
     if kind == "string":
-        return ("string", bounds, shape.get("pattern"), tuple(shape.get("enum", ())))
+        return ("string", bounds, shape.get("pattern"), frozenset(shape.get("enum", ())))
     return (kind, bounds)
 
 
@@ -66,9 +66,9 @@ def described(shape, seen=()):
         case Map():
             return ("map", described(shape.value, seen), (shape.length_min, shape.length_max))
         case TableName():
-            return ("string", (shape.length_min, shape.length_max), None, ())
+            return ("string", (shape.length_min, shape.length_max), None, frozenset())
         case String():
-            return ("string", (shape.length_min, shape.length_max), shape.pattern, shape.enum)
+            return ("string", (shape.length_min, shape.length_max), shape.pattern, frozenset(shape.enum))
         case Integer() | Long():
             return (type(shape).__name__.lower(), (shape.value_min, shape.value_max))
         case Blob() | Boolean():
