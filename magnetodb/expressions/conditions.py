@@ -408,9 +408,14 @@ def has_element(value: AttributeValue, other: AttributeValue) -> bool:
     [(kind, payload)] = value.items()
     [(other_kind, wanted)] = other.items()
     if kind == "L":
-        if other_kind in COMPOUND_TYPES:
-            return any(equal(member, other) for member in payload)
-        return other in payload
+        if other in payload:
+            return True
+        if other_kind not in COMPOUND_TYPES:
+            return False
+        size = len(wanted)
+        return any(
+            equal(member, other) for member in payload if other_kind in member and len(member[other_kind]) == size
+        )
     if kind == "B" and other_kind == "B":
         return decode_base64(wanted) in decode_base64(payload)
     # A string in a string, or an element of a set.

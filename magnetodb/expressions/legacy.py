@@ -128,9 +128,9 @@ def filter_condition(
     return _condition(made, nodes, conditional_operator, parameter)
 
 
-def key_conditions(conditions: Mapping[str, Mapping[str, Any]]) -> KeyConditions:
-    """The key conditions that KeyConditions states."""
-    if not conditions:
+def key_conditions(conditions: Mapping[str, Mapping[str, Any]], conditions_max: int = 2) -> KeyConditions:
+    """The key conditions that KeyConditions states: at most as many as the keys queried can have attributes."""
+    if not 0 < len(conditions) <= conditions_max:
         raise ValidationException("Conditions can be of length 1 or 2 only")
     made = _Placeholders()
     checked = []

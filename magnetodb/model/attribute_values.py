@@ -92,10 +92,13 @@ def equal(left: AttributeValue, right: AttributeValue) -> bool:
     theirs = right.get(kind)
     if theirs is None or kind not in COMPOUND_TYPES or len(mine) != len(theirs):
         return False
+    # Only sets differ without being unequal; so most members are compared without a call.
     if kind == "L":
-        return all(map(equal, mine, theirs))
+        return all(value == other or equal(value, other) for value, other in zip(mine, theirs, strict=True))
     if kind == "M":
-        return mine.keys() == theirs.keys() and all(equal(value, theirs[name]) for name, value in mine.items())
+        return mine.keys() == theirs.keys() and all(
+            value == theirs[name] or equal(value, theirs[name]) for name, value in mine.items()
+        )
     return set(mine) == set(theirs)
 
 

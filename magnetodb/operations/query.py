@@ -28,6 +28,9 @@ from magnetodb.operations.selects import QUERY_INVALID, check_select
 
 EVERY_SORT_KEY: Final = SortRange()
 
+TABLE_KEY_ATTRIBUTES_MAX: Final = 2
+INDEX_KEY_ATTRIBUTES_MAX: Final = 8
+
 
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException, ValidationException."""
@@ -71,7 +74,9 @@ def key_conditions_of(request: dict[str, Any], placeholders: Placeholders) -> Ke
         raise ValidationException(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    return key_conditions(conditions)
+    return key_conditions(
+        conditions, TABLE_KEY_ATTRIBUTES_MAX if request.get("IndexName") is None else INDEX_KEY_ATTRIBUTES_MAX
+    )
 
 
 def key_range(conditions: KeyConditions, read: Target) -> tuple[bytes, SortRange]:

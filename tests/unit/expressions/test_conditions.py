@@ -374,3 +374,20 @@ def test_conditions_agree_with_the_oracle(node, item):
     plan = plan_condition(ConditionTree(node, (), (), ()), {}, "ConditionExpression")
 
     assert oracle(node, item) == plan.predicate(item, oracle_values)
+
+
+@pytest.mark.parametrize(
+    ("element", "expected"),
+    [
+        ({"SS": ["b", "a"]}, True),
+        ({"SS": ["a"]}, False),
+        ({"L": [{"SS": ["y", "x"]}, {"N": "1"}]}, True),
+        ({"M": {"k": {"NS": ["2", "1"]}}}, True),
+        ({"NULL": True}, False),
+    ],
+)
+def test_an_element_of_a_list_is_found_whatever_the_order_of_its_sets(element, expected):
+    item = {"l": {"L": [{"SS": ["a", "b"]}, {"L": [{"SS": ["x", "y"]}, {"N": "1"}]}, {"M": {"k": {"NS": ["1", "2"]}}}]}}
+    condition = parse_condition("contains(l, :v)", Placeholders({}, {":v": element}))
+
+    assert expected == condition.holds(item)

@@ -220,8 +220,19 @@ def test_operators_that_no_index_can_serve_are_refused(operator):
     assert actual == "Attempted conditional constraint is not an indexable operation"
 
 
-def test_key_conditions_must_not_be_empty():
-    assert message_of(key_conditions, {}) == "Conditions can be of length 1 or 2 only"
+@pytest.mark.parametrize("names", ["", "abc"])
+def test_a_key_of_a_table_has_one_or_two_conditions(names):
+    conditions = {name: compare("EQ", {"S": "k"}) for name in names}
+
+    assert message_of(key_conditions, conditions) == "Conditions can be of length 1 or 2 only"
+
+
+def test_a_key_of_an_index_may_have_more_conditions():
+    conditions = key_conditions({name: compare("EQ", {"S": name}) for name in "abc"}, 8)
+
+    actual = conditions.for_key(("a", "b"), ("c",))
+
+    assert actual == KeyCondition(({"S": "a"}, {"S": "b"}), ({"S": "c"},), None, ())
 
 
 @pytest.mark.parametrize(
