@@ -1,11 +1,11 @@
 """The index rows that follow from an item: a pure function of its old and its new state."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from magnetodb.model.attribute_values import attributes_size
 from magnetodb.model.expiry_keys import ExpiryCodec
-from magnetodb.model.items import Item, StoredItem
+from magnetodb.model.items import StoredItem
 from magnetodb.model.keys import KeyCodec, TableKeys
 from magnetodb.model.rows import DerivedRow, RowKey
 
@@ -18,21 +18,40 @@ class IndexWrite(NamedTuple):
     put: RowKey | None
 
 
-def derived_rows(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> tuple[DerivedRow, ...]:
-    """The puts and deletes of index rows when the item `old` becomes `new` (None: no item). Index rows that stay as
-    they are give nothing. `derived_rows(keys, None, item)` are all index rows of an item."""
+class Derived(NamedTuple):
+    """What follows from a write of an item: puts and deletes of hidden rows, and what they add to each index that
+    changes, as (id of its row table, items, bytes)."""
+
+    rows: tuple[DerivedRow, ...]
+    sums: tuple[tuple[str, int, int], ...]
+
+
+NOTHING: Final = Derived((), ())
+
+
+def derived(keys: TableKeys, old: StoredItem | None, new: StoredItem | None) -> Derived:
+    """What follows when the item `old` becomes `new` (None: no item). Index rows that stay as they are give nothing.
+    `derived(keys, None, item)` has all index rows of an item. Rows of the time to live are not summed."""
     if not keys.derives:
-        return ()
+        return NOTHING
     rows = []
+    sums = []
     if keys.expiry is not None:
         rows += expiry_rows(keys.expiry, old, new)
     for codec, deleted, put in index_writes(keys, old, new):
-        if deleted is not None and deleted != put:
-            rows.append(DerivedRow(deleted, None))
+        items = size = 0
+        if deleted is not None:
+            assert old is not None
+            items, size = -1, -projected(codec, old).size
+            if deleted != put:
+                rows.append(DerivedRow(deleted, None))
         if put is not None:
             assert new is not None
-            rows.append(DerivedRow(put, projected(codec, new).value))
-    return tuple(rows)
+            kept = projected(codec, new)
+            items, size = items + 1, size + kept.size
+            rows.append(DerivedRow(put, kept.value))
+        sums.append((codec.rows_id, items, size))
+    return Derived(tuple(rows), tuple(sums))
 
 
 def expiry_rows(codec: ExpiryCodec, old: StoredItem | None, new: StoredItem | None) -> list[DerivedRow]:
@@ -57,7 +76,7 @@ def index_writes(keys: TableKeys, old: StoredItem | None, new: StoredItem | None
     for codec in keys.maintained:
         before = codec.row_key(old_item) if old_item is not None else None
         after = codec.row_key(new_item) if new_item is not None else None
-        if before != after or (after is not None and _projection_differs(codec, old_item, new_item)):
+        if before != after or (after is not None and _projection_differs(codec, old, new)):
             yield IndexWrite(codec, before, after)
 
 
@@ -71,9 +90,10 @@ def projected(codec: KeyCodec | ExpiryCodec, item: StoredItem) -> StoredItem:
     return StoredItem.from_item(attributes, attributes_size(attributes))
 
 
-def _projection_differs(codec: KeyCodec, old: Item | None, new: Item | None) -> bool:
+def _projection_differs(codec: KeyCodec, old: StoredItem | None, new: StoredItem | None) -> bool:
     if old is None or new is None:
         return True
     if codec.projection is None:
-        return old != new
-    return any(old.get(name) != new.get(name) for name in codec.projection)
+        return old.value != new.value and old.item != new.item
+    before, after = old.item, new.item
+    return any(before.get(name) != after.get(name) for name in codec.projection)

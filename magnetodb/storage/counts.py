@@ -9,9 +9,9 @@ from typing import Final
 
 import orjson
 
-from magnetodb.model.derived_rows import index_writes, projected
+from magnetodb.model.derived_rows import Derived, derived
 from magnetodb.model.items import StoredItem
-from magnetodb.model.keys import KeyCodec, TableKeys
+from magnetodb.model.keys import TableKeys
 from magnetodb.model.rows import ABSENT, ANY, Change, Committed, Row, RowKey
 from magnetodb.model.table import Table
 from magnetodb.storage.driver import StorageDriver
@@ -65,8 +65,9 @@ class Counts:
         self.writes = 0
         """Writes added since the start: whether it grows tells background work that others are writing."""
 
-    def add(self, keys: TableKeys, key: RowKey, old: StoredItem | None, new: StoredItem | None) -> None:
-        """Add a write that is durable. Called once for each, before its caller awaits anything else."""
+    def add(self, key: RowKey, old: StoredItem | None, new: StoredItem | None, followed: Derived) -> None:
+        """Add a write that is durable, and what followed from it. Called once for each, before its caller awaits
+        anything else."""
         self.writes += 1
         counter = self._counters.get(key.table)
         if counter is None:
@@ -81,11 +82,10 @@ class Counts:
             counter.bytes -= old.size
         else:
             counter.bytes += new.size - old.size
-        if keys.maintained:
-            for codec, items, size in index_deltas(keys, old, new):
-                counter = self._counter(codec.rows_id)
-                counter.items += items
-                counter.bytes += size
+        for rows_id, items, size in followed.sums:
+            counter = self._counter(rows_id)
+            counter.items += items
+            counter.bytes += size
         if self._recounts:
             recount = self._recounts.get(key.table)
             if recount is not None:
@@ -231,25 +231,10 @@ class Recount:
         base = self.sums[self.keys.base.rows_id]
         base[0] += (new is not None) - (old is not None)
         base[1] += (0 if new is None else new.size) - (0 if old is None else old.size)
-        for codec, items, size in index_deltas(self.keys, old, new):
-            sums = self.sums[codec.rows_id]
+        for rows_id, items, size in derived(self.keys, old, new).sums:
+            sums = self.sums[rows_id]
             sums[0] += items
             sums[1] += size
-
-
-def index_deltas(
-    keys: TableKeys, old: StoredItem | None, new: StoredItem | None
-) -> Iterable[tuple[KeyCodec, int, int]]:
-    """What a write adds to each index that it changes: (codec, items, bytes). Pure."""
-    for codec, deleted, put in index_writes(keys, old, new):
-        size = 0
-        if deleted is not None:
-            assert old is not None
-            size -= projected(codec, old).size
-        if put is not None:
-            assert new is not None
-            size += projected(codec, new).size
-        yield codec, (put is not None) - (deleted is not None), size
 
 
 def _key(rows_id: str) -> RowKey:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final, NamedTuple, Self
 
 from magnetodb.errors import ServiceError, StorageError, ThrottlingException
-from magnetodb.model.derived_rows import derived_rows
+from magnetodb.model.derived_rows import NOTHING, Derived, derived
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Page, Row, RowKey, SortRange, TokenRange
 from magnetodb.storage.driver import StorageDriver
@@ -176,12 +176,12 @@ class StorageManager:
                     if row is None or not row.pending or await self._still(row):
                         return Written(old, new)
                     continue
-                current = self._tables.current(info)
-                (outcome,) = await self._driver.commit(((_change(current, key, row, old, new),),))
+                followed = derived(self._tables.current(info).keys, old, new)
+                (outcome,) = await self._driver.commit(((_change(key, row, old, new, followed),),))
             except StorageError as error:
                 raise service_error(error) from error
             if type(outcome) is Committed:
-                self.counts.add(current.keys, key, old, new)
+                self.counts.add(key, old, new, followed)
                 return Written(old, new)
             await _pause(attempt)
         raise _too_many_races()
@@ -214,16 +214,17 @@ class StorageManager:
             info, key, replace = writes[each]
             old = StoredItem(row.value) if row is not None and row.value else None
             new = replace(old)
-            decided.append(Written(old, new))
-            batches.append((_change(current(info), key, row, old, new),))
+            followed = NOTHING if new is old else derived(current(info).keys, old, new)
+            decided.append((Written(old, new), followed))
+            batches.append((_change(key, row, old, new, followed),))
         lost = []
-        for each, written, outcome in zip(left, decided, await self._driver.commit(batches), strict=True):
+        for each, (written, followed), outcome in zip(left, decided, await self._driver.commit(batches), strict=True):
             if type(outcome) is not Committed:
                 lost.append(each)
                 continue
             outcomes[each] = written
             if written.new is not written.old:
-                self.counts.add(current(writes[each].info).keys, writes[each].key, *written)
+                self.counts.add(writes[each].key, *written, followed)
         return lost
 
     async def write_items(
@@ -245,7 +246,7 @@ class StorageManager:
         leading = () if first is None else (first,)
         for attempt in range(WRITE_ATTEMPTS_MAX):
             try:
-                batch, decided = await self._decide(writes)
+                batch, decided, followed = await self._decide(writes)
                 if isinstance(decided, WritesRefused):
                     batch = (*[each._replace(value=CHECK, derived=()) for each in leading], *batch)
                 else:
@@ -258,37 +259,15 @@ class StorageManager:
             if isinstance(outcome, Committed):
                 if isinstance(decided, WritesRefused):
                     raise decided
-                self._count(writes, decided)
+                for write, (old, new), each in zip(writes, decided, followed, strict=True):
+                    if new is not old:
+                        self.counts.add(write.key, old, new, each)
                 return decided
             position = outcome.position - len(leading)
             if position < 0:
                 raise FirstLost
             await _pause(attempt)
         raise WritesLost(position)
-
-    async def write_batches(self, batches: Sequence[Sequence[ItemWrite]]) -> "list[list[Written] | WritesRefused]":
-        """Batches of writes, each all or nothing by itself, committed side by side: one of many writes is a
-        transaction, many of one write each are a batch write. At most one write per item.
-
-        Raises ThrottlingException if some batch lost too many races; the others may be written.
-        """
-        outcomes: list[list[Written] | WritesRefused | None] = [None] * len(batches)
-        left = range(len(batches))
-        for attempt in range(WRITE_ATTEMPTS_MAX):
-            try:
-                decisions = [await self._decide(batches[each]) for each in left]
-                committed = await self._driver.commit([decision.batch for decision in decisions])
-            except StorageError as error:
-                raise service_error(error) from error
-            for each, decision, outcome in zip(left, decisions, committed, strict=True):
-                if type(outcome) is Committed:
-                    outcomes[each] = decision.outcome
-                    self._count(batches[each], decision.outcome)
-            left = [each for each in left if outcomes[each] is None]  # type: ignore[assignment]
-            if not left:
-                return outcomes  # type: ignore[return-value]
-            await _pause(attempt)
-        raise _too_many_races()
 
     async def _decide(self, writes: Sequence[ItemWrite]) -> "_Decision":
         """What a batch of writes comes to, as things are. Large ones let others have the loop in between."""
@@ -311,20 +290,17 @@ class StorageManager:
         if any(reasons):
             # A refusal, too, must not be decided from what is not durable yet.
             checks = [Change(row.key, row, CHECK) for row in rows if row is not None and row.pending]
-            return _Decision(tuple(checks), WritesRefused(tuple(reasons)))
+            return _Decision(tuple(checks), WritesRefused(tuple(reasons)), [])
         current = self._tables.current
-        changes = [
-            _change(current(info), key, row, old, new)
-            for (info, key, _), row, (old, new) in zip(writes, rows, written, strict=True)
+        followed = [
+            NOTHING if new is old else derived(current(write.info).keys, old, new)
+            for write, (old, new) in zip(writes, written, strict=True)
         ]
-        return _Decision(tuple(changes), written)
-
-    def _count(self, writes: Sequence[ItemWrite], outcome: list[Written] | WritesRefused) -> None:
-        if isinstance(outcome, WritesRefused):
-            return
-        for write, (old, new) in zip(writes, outcome, strict=True):
-            if new is not old:
-                self.counts.add(self._tables.current(write.info).keys, write.key, old, new)
+        changes = [
+            _change(write.key, row, old, new, each)
+            for write, row, (old, new), each in zip(writes, rows, written, followed, strict=True)
+        ]
+        return _Decision(tuple(changes), written, followed)
 
     async def _still(self, row: Row) -> bool:
         """Wait until a pending row is durable; False if it never was or has changed."""
@@ -333,10 +309,11 @@ class StorageManager:
 
 
 class _Decision(NamedTuple):
-    """What to commit, and what the outcome is if it is committed."""
+    """What to commit, and what the outcome is if it is committed; what follows from each write."""
 
     batch: Batch
     outcome: list[Written] | WritesRefused
+    followed: list[Derived]
 
 
 class ItemPages:
@@ -376,11 +353,11 @@ class ItemPages:
         return [ReadItem(row.key, StoredItem(row.value)) for row in page.rows]
 
 
-def _change(info: TableInfo, key: RowKey, row: Row | None, old: StoredItem | None, new: StoredItem | None) -> Change:
+def _change(key: RowKey, row: Row | None, old: StoredItem | None, new: StoredItem | None, followed: Derived) -> Change:
     expected = ABSENT if row is None else row
     if new is old:
         return Change(key, expected, CHECK)
-    return Change(key, expected, None if new is None else new.value, derived_rows(info.keys, old, new))
+    return Change(key, expected, None if new is None else new.value, followed.rows)
 
 
 def _behind(sorts: SortRange, after: bytes, reverse: bool) -> SortRange:

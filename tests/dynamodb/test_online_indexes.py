@@ -89,8 +89,8 @@ async def load(directory, seed):
                 item["rank"] = {"S": "not a number"}
             item, size = canonical_item(item)
             new = StoredItem.from_item(item, size)
-            writes.append((ItemWrite(info, info.keys.row_key(item), lambda old, new=new: new),))
-        await manager.write_batches(writes)
+            writes.append(ItemWrite(info, info.keys.row_key(item), lambda old, new=new: new))
+        await manager.write_each(writes)
     await tables.counts.close()
     await driver.close()
 

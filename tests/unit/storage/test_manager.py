@@ -113,7 +113,7 @@ async def read(pages):
 def many(manager, info, runner):
     """Sort keys of one partition, in order: more than a page of rows has."""
     sorts = [f"{number:05d}" for number in range(PAGE_ROWS_MAX * 3)]
-    runner.run(manager.write_batches([[ItemWrite(info, key(sort), to(stored(sort)))] for sort in sorts]))
+    runner.run(manager.write_each([ItemWrite(info, key(sort), to(stored(sort))) for sort in sorts]))
     return sorts
 
 
@@ -378,19 +378,6 @@ async def test_items_only_compared_hold_the_batch_to_them(driver, manager, info)
     )
 
     assert 2 == calls
-
-
-async def test_batches_stand_by_themselves(manager, info):
-    outcomes = await manager.write_batches(
-        [
-            [ItemWrite(info, key("1"), to(stored("1")))],
-            [ItemWrite(info, key("2"), refuse), ItemWrite(info, key("3"), to(stored("3")))],
-            [ItemWrite(info, key("4"), to(stored("4")))],
-        ]
-    )
-
-    assert [list, WritesRefused, list] == [type(outcome) for outcome in outcomes]
-    assert [stored("1"), None, None, stored("4")] == await manager.get_items([key(each) for each in "1234"])
 
 
 async def test_each_write_stands_by_itself(manager, info):

@@ -46,7 +46,7 @@ class World:
     async def fill(self, count=ITEMS):
         await self.tables.open()
         info = await self.tables.create(TABLE)
-        await self.manager.write_batches([(self.write(info, item(number)),) for number in range(count)])
+        await self.manager.write_each([self.write(info, item(number)) for number in range(count)])
 
     async def put(self, raw):
         info = await self.info()

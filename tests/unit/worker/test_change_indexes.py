@@ -136,9 +136,9 @@ async def test_a_process_that_ends_in_between_is_succeeded(world, samples, begin
 
 
 async def test_the_position_is_saved(world, samples, begin):
-    await world.manager.write_batches(
+    await world.manager.write_each(
         [
-            (world.write(await world.info(), samples.item(number)),)
+            world.write(await world.info(), samples.item(number))
             for number in range(samples.items, PAGE_ROWS * (SAVE_PAGES + 2))
         ]
     )

@@ -1,6 +1,7 @@
 import asyncio
 import random
 
+from magnetodb.model.derived_rows import NOTHING
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import TokenRange
 from magnetodb.storage.job_positions import first_task
@@ -34,11 +35,11 @@ async def test_what_two_processes_added_is_merged(world, samples):
     await world.tables.counts.flush()
     other = Tables(world.driver)
     info = await world.info()
-    other.counts.add(info.keys, info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 10))
+    other.counts.add(info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 10), NOTHING)
     await other.counts.flush()
     while await other.counts.flush():
         pass
-    world.tables.counts.add(info.keys, info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 1))
+    world.tables.counts.add(info.keys.base.row_key(samples.item(1)), None, StoredItem.from_item({}, 1), NOTHING)
     while await world.tables.counts.flush():
         pass
     items, size = await counted(world)
