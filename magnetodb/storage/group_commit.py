@@ -58,7 +58,7 @@ class Work:
     def result(self) -> Any:
         """What the waiter gets when the work is durable."""
 
-    def settle(self) -> None:
+    def settle(self, *, durable: bool) -> None:
         """The work is durable, or has failed for good."""
 
 
@@ -206,7 +206,7 @@ class GroupCommit:
         self.sizes[len(group).bit_length()] += 1
         self.works += len(group)
         for work in group:
-            work.settle()
+            work.settle(durable=True)
             if not work.future.done():
                 work.future.set_result(work.result())
         self._go_on()
@@ -222,7 +222,7 @@ class GroupCommit:
             error = caught
         if len(group) == 1:
             work = group[0]
-            work.settle()
+            work.settle(durable=False)
             if not work.future.done():
                 work.future.set_exception(storage_error(error))
         else:

@@ -28,6 +28,7 @@ from magnetodb.model.rows import (
 from magnetodb.storage.driver import READ_BYTES_MAX
 from magnetodb.storage.dropped_tables import DroppedTables
 from magnetodb.storage.group_commit import GroupCommit, Work
+from magnetodb.storage.row_cache import RowCache
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
 from magnetodb.storage.sqlite_file import open_file, read_file
@@ -81,6 +82,7 @@ class SqliteDriver:
         self._numbers: dict[str, int] = dict(self._read.execute(TABLES))
         self._commits = GroupCommit(self._file.writer, self._release_snapshot)
         self._pending: dict[RowKey, Row] = {}
+        self._cache = RowCache()
         self._last_version = 0
         self._dropped = DroppedTables(self._file.writer, self._commits)
 
@@ -103,27 +105,25 @@ class SqliteDriver:
         except StorageError:
             self._numbers[table] = number
             raise
+        # Not before: what was in the queue put its rows there when it was written.
+        self._cache.discard_table(table)
 
     async def get(
         self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
     ) -> list[Row | None]:
         """See StorageDriver. Every read is consistent."""
-        if not self._holds_snapshot:
-            self._hold_snapshot()
         rows: list[Row | None] = []
-        read = self._read
+        pending_of, cached = self._pending.get, self._cache.get
         key = None
         try:
             for key in keys:
-                table, partition, sort = key
-                number = self._numbers[table]
-                if for_write:
-                    pending = self._pending.get(key)
-                    if pending is not None:
-                        rows.append(pending)
-                        continue
-                found = read.execute(GET, (number, crc32(partition) - TOKEN_OFFSET, partition, sort)).fetchone()
-                rows.append(None if found is None else Row(key, found[1], found[0]))
+                number = self._numbers[key.table]
+                row = pending_of(key)
+                if row is None:
+                    row = cached(key) or self._read_row(key, number, cache=True)
+                elif not for_write:
+                    row = self._read_row(key, number, cache=False)
+                rows.append(row)
         except KeyError:
             raise RowTableNotFound(key.table if key else "") from None
         except sqlite3.Error as error:
@@ -181,6 +181,7 @@ class SqliteDriver:
         for work in works:
             for row in work.written:
                 pending[row.key] = row
+                self._cache.discard(row.key)
         if len(futures) == 1:
             return [await futures[0]]
         for future in futures:
@@ -208,6 +209,19 @@ class SqliteDriver:
         await self._commits.close()
         self._release_snapshot()
         self._file.close()
+
+    def _read_row(self, key: RowKey, number: int, *, cache: bool) -> Row | None:
+        """The row as the file has it; a row of which a change is queued must not be cached."""
+        if not self._holds_snapshot:
+            self._hold_snapshot()
+        _, partition, sort = key
+        found = self._read.execute(GET, (number, crc32(partition) - TOKEN_OFFSET, partition, sort)).fetchone()
+        if found is None:
+            return None
+        row = Row(key, found[1], found[0])
+        if cache:
+            self._cache.put(row)
+        return row
 
     def _number(self, table: str) -> int:
         try:
@@ -263,7 +277,7 @@ class SqliteDriver:
                 self._last_version = version
             derived = [(self._position(row.key), row.value) for row in change.derived]
             changes.append(PlannedChange(change, self._position(change.key), version, derived))
-        return BatchWork(self._file.writer, changes, self._pending)
+        return BatchWork(self._file.writer, changes, self._pending, self._cache)
 
     def _position(self, key: RowKey) -> RowPosition:
         return self._number(key.table), crc32(key.partition) - TOKEN_OFFSET, key.partition, key.sort

@@ -7,6 +7,7 @@ from typing import Final
 
 from magnetodb.model.rows import ANY, CHECK, Change, Committed, Expected, Lost, Row, RowKey
 from magnetodb.storage.group_commit import Work
+from magnetodb.storage.row_cache import RowCache
 
 TOKEN_OFFSET: Final = 2**31
 """Tokens are stored as crc32 - 2**31: four bytes. As `TokenRange` counts them they are 2**32 times as large. Written to
@@ -58,17 +59,27 @@ class BatchWork(Work):
     """A batch to be committed. A batch of one change compares by writing; a larger one compares all its rows first.
 
     `written` are the rows as they will be, with b"" for those deleted; `pending` is where the driver keeps them until
-    the batch is settled.
+    the batch is settled, `cache` where it keeps those that are durable.
     """
 
-    __slots__ = ("_changes", "_checked", "_connection", "_lost", "_next", "_pending", "changes", "size", "written")
+    __slots__ = (
+        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_lost", "_next", "_pending",
+        "changes", "size", "written",
+    )  # fmt: skip
 
     def __init__(
-        self, connection: sqlite3.Connection, changes: list[PlannedChange], pending: dict[RowKey, Row]
+        self,
+        connection: sqlite3.Connection,
+        changes: list[PlannedChange],
+        pending: dict[RowKey, Row],
+        cache: RowCache,
     ) -> None:
         self._connection = connection
         self._changes = changes
         self._pending = pending
+        self._cache = cache
+        self._blind = False
+        self._derived_keys: list[RowKey] = []
         self.written = []
         self.changes = self.size = 0
         for planned in changes:
@@ -76,6 +87,10 @@ class BatchWork(Work):
             value = change.value
             self.changes += 1 + len(derived)
             self.size += CHANGE_BYTES
+            if change.expected is ANY:
+                self._blind = True
+            for row_derived in change.derived:
+                self._derived_keys.append(row_derived.key)
             if value is not CHECK:
                 row = Row(change.key, value or b"", planned.version, True)
                 self.written.append(row)
@@ -113,12 +128,18 @@ class BatchWork(Work):
             return Lost(self._lost)
         return Committed(tuple([planned.version for planned in self._changes]))
 
-    def settle(self) -> None:
+    def settle(self, *, durable: bool) -> None:
         """See Work. A row that a later batch has changed again stays pending."""
-        pending = self._pending
+        pending, cache = self._pending, self._cache
+        for key in self._derived_keys:
+            cache.discard(key)
+        # What version a blind write gave its row is not in `written`.
+        cached = durable and self._lost is None and not self._blind
         for row in self.written:
             if pending.get(row.key) is row:
                 del pending[row.key]
+                if cached and row.value:
+                    cache.put(Row(row.key, row.value, row.version))
 
     def _holds(self, planned: PlannedChange) -> bool:
         """The row is as expected."""

@@ -28,7 +28,7 @@ class Insert(Work):
     def result(self):
         return self.number
 
-    def settle(self):
+    def settle(self, *, durable):
         self.settled += 1
 
 
