@@ -26,6 +26,9 @@ LEASE_RETRY_SECONDS: Final = 5.0
 REST: Final = 0.1
 """Pause between two steps, in multiples of the time that the last one took."""
 
+STOP_SECONDS: Final = 5.0
+"""How long `stop` waits for steps to end by themselves. One that is cut short may have written what is not counted."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -65,11 +68,17 @@ class Worker:
         self._tasks = [loop.create_task(job.run(), name=f"job {job.name}") for job in self._running]
 
     async def stop(self) -> None:
-        """Stop after the awaits in hand, and let other processes have the leases."""
-        for task in self._tasks:
-            task.cancel()
+        """Stop after the steps in hand (those that last too long are cut short), and let other processes have the
+        leases."""
+        for job in self._running:
+            job.end()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            for task in late:
+                _log.warning("%s did not end in time", task.get_name().capitalize())
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
         self._tasks = []
         for job in self._running:
             await job.release()
@@ -112,6 +121,7 @@ class _RunningJob:
         self._since = clock()
         self._writes = 0
         self._woken = asyncio.Event()
+        self._ending = False
         self._begun = 0
         self._resting: list[tuple[int, asyncio.Future[None]]] = []
         self.worked = 0
@@ -130,6 +140,11 @@ class _RunningJob:
     def wake(self) -> None:
         self._woken.set()
 
+    def end(self) -> None:
+        """Take no further step."""
+        self._ending = True
+        self._woken.set()
+
     def rested(self) -> asyncio.Future[None]:
         """Done when the job comes to rest from a step that has not begun yet; it begins at once."""
         future = asyncio.get_running_loop().create_future()
@@ -144,8 +159,8 @@ class _RunningJob:
         self._resting = [(step, future) for step, future in self._resting if not future.done()]
 
     async def run(self) -> None:
-        """Steps and pauses, until cancelled. Never ends by itself, whatever a step raises."""
-        while True:
+        """Steps and pauses until `end`. Never ends by itself, whatever a step raises."""
+        while not self._ending:
             began = monotonic()
             try:
                 if self._lease is not None and not await self._lease.hold(self.state()):
@@ -217,6 +232,9 @@ class _RunningJob:
         self._since = self._clock()
 
     async def _rest(self, seconds: float) -> None:
+        # Not wait_for, which may return where it should be cancelled.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        self._woken.clear()
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        if not self._ending:
+            self._woken.clear()

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from magnetodb.errors import StorageUnavailable
@@ -154,3 +156,37 @@ async def test_when_jobs_have_settled_each_has_seen_what_the_others_did(workers)
 
     assert "last" in done
     assert {"idle"} == {state["status"] for state in worker.states().values()}
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_job_that_was_just_woken_can_be_stopped(workers, until, turns):
+    job, _ = counting([])
+    worker = workers({"job": job})
+    await until(lambda: worker.states()["job"]["status"] == "idle")
+    worker.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await worker.stop()
+
+    assert "stopped" == worker.states()["job"]["status"]
+
+
+async def test_a_step_in_hand_ends_before_its_job_is_stopped(workers, until):
+    reached = []
+    go_on = asyncio.Event()
+
+    async def step(run):
+        reached.append("begun")
+        await go_on.wait()
+        reached.append("ended")
+        return True
+
+    worker = workers({"job": Job(step, HOUR)})
+    await until(lambda: reached)
+    stopping = asyncio.ensure_future(worker.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
+
+    assert ["begun", "ended"] == reached
