@@ -33,8 +33,8 @@ def order(job: str, subject: str, position: dict[str, Any]) -> Change:
 
 
 def done(task: Task) -> Change:
-    """The change that removes a task."""
-    return Change(task.row.key, ANY, None)
+    """The change that removes a task; it is lost if the task was ordered anew meanwhile."""
+    return Change(task.row.key, task.row, None)
 
 
 def cancelled(job: str, subject: str) -> Change:

@@ -31,9 +31,12 @@ async def step(run: JobRun) -> bool:
     if await count_page(run, recount):
         run.report(f"{recount.items} items of table {info.table.name} counted")
         return True
+    # The stored sums must be known, or they would be added to the new ones when they are read later.
+    await run.cell.manager.counts.of(info.table)
     run.cell.manager.counts.end_recount(recount, counted=True)
     del run.memory["recount"]
     await run.cell.manager.counts.flush()
+    # Unless the count was ordered again meanwhile, because an index was filled.
     await run.driver.commit([(done(task),)])
     run.report(f"table {info.table.name} has {recount.items} items")
     return True

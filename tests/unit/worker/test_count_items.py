@@ -4,7 +4,7 @@ import random
 from magnetodb.model.derived_rows import NOTHING
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import TokenRange
-from magnetodb.storage.job_positions import first_task
+from magnetodb.storage.job_positions import done, first_task, order
 from magnetodb.storage.tables import COUNT_ITEMS, Tables
 from magnetodb.worker import count_items
 
@@ -65,6 +65,28 @@ async def test_a_count_puts_lost_sums_right(world):
 
     assert await counted(world) == (await tables.counts_of((await world.info()).table))["t_orders"]
     assert await first_task(world.driver, COUNT_ITEMS) is None
+
+
+async def test_a_count_takes_the_place_of_sums_that_were_stored(world):
+    """As after a crash: the sums of before are in their rows, and nobody has read them yet."""
+    tables = world.tables
+    await tables.counts.flush()
+    tables.counts._counters.clear()
+    await count_items.order_all(tables, world.driver)
+    run = world.run()
+    while await count_items.step(run):
+        pass
+
+    assert await counted(world) == (await tables.counts_of((await world.info()).table))["t_orders"]
+
+
+async def test_a_count_that_is_ordered_again_meanwhile_is_made_again(world):
+    await count_items.order_all(world.tables, world.driver)
+    task = await first_task(world.driver, COUNT_ITEMS)
+    await world.driver.commit([(order(COUNT_ITEMS, task.subject, task.position),)])
+    await world.driver.commit([(done(task),)])
+
+    assert await first_task(world.driver, COUNT_ITEMS) is not None
 
 
 async def test_a_count_is_right_although_items_are_written_meanwhile(world, samples):
