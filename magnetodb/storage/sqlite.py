@@ -238,8 +238,10 @@ class SqliteDriver:
 
     def _release_snapshot(self) -> None:
         if self._holds_snapshot:
-            self._file.reader.execute("COMMIT")
             self._holds_snapshot = False
+            # SQLite ends the transaction by itself when a read fails for want of memory or by an error of the disk.
+            if self._file.reader.in_transaction:
+                self._file.reader.execute("COMMIT")
 
     def _found(self, statement: str, parameters: Sequence[Any], limit: int) -> tuple[list[Any], bool]:
         """What a SELECT finds that was given one row more than `limit`, and whether there is more. The value comes

@@ -151,3 +151,16 @@ async def test_a_reader_keeps_no_snapshot_while_others_write(tmp_path):
 
 if __name__ == "__main__":
     asyncio.run(write_into_a_limit(Path(sys.argv[1])))
+
+
+async def test_writes_go_on_when_a_failed_read_has_ended_the_transaction_of_reads(tmp_path):
+    """As SQLite does by itself when a read fails by an error of the disk or for want of memory."""
+    driver = await opened(tmp_path)
+    await put(driver, 0, value=b"old")
+    await driver.scan("t", TokenRange(), limit=1)
+    driver._file.reader.execute("ROLLBACK")
+    async with asyncio.timeout(10):
+        await put(driver, 0, value=b"new")
+
+    assert [b"new"] == [row.value for row in await driver.get([key(0)])]
+    await driver.close()
