@@ -44,11 +44,12 @@ _Encode = Callable[[Mapping[str, AttributeValue]], bytes | None]
 class TableKeys:
     """The keys of a table and its indexes. Immutable; right as long as its `table` is the current one."""
 
-    __slots__ = ("_index_attributes", "base", "derives", "expiry", "indexes", "maintained", "table")
+    __slots__ = ("_index_attributes", "_string_key", "base", "derives", "expiry", "indexes", "maintained", "table")
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.base = KeyCodec(table)
+        self._string_key = _string_key(self.base)
         self.indexes = {name: KeyCodec(table, index) for name, index in table.indexes.items()}
         self.maintained = tuple(
             codec for name, codec in self.indexes.items() if table.indexes[name].status != "DELETING"
@@ -77,6 +78,9 @@ class TableKeys:
 
     def requested_key(self, raw: dict[str, Any]) -> RowKey:
         """The row that the raw Key of a request names; raises ValidationException or SerializationException."""
+        key = self._string_key(raw)
+        if key is not None:
+            return key
         item, _ = canonical_item(raw)
         key = self.base.row_key(item)
         if key is None or len(item) != len(self.base.names):
@@ -317,6 +321,25 @@ def _row_key(codec: KeyCodec) -> Callable[[Mapping[str, AttributeValue]], RowKey
         return None if sort is None else RowKey(rows_id, partition, sort)
 
     return row_key
+
+
+def _string_key(codec: KeyCodec) -> Callable[[dict[str, Any]], RowKey | None]:
+    """A function from the raw Key of a request to its row, for keys of strings with nothing to complain of; None sends
+    any other Key the long way."""
+    names, row_key = codec.names, codec.row_key
+    if any(attribute.type != "S" for attribute in codec.own_attributes):
+        return lambda raw: None
+
+    def string_key(raw: dict[str, Any]) -> RowKey | None:
+        if len(raw) != len(names):
+            return None
+        for name in names:
+            value = raw.get(name)
+            if type(value) is not dict or len(value) != 1 or type(value.get("S")) is not str:
+                return None
+        return row_key(raw)
+
+    return string_key
 
 
 def _two_strings(
