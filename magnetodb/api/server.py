@@ -34,6 +34,9 @@ LINGER_SECONDS: Final = 5.0
 APPLICATION_THREADS: Final = 4
 LISTEN_BACKLOG: Final = 1024
 
+REFUSED_CONNECTIONS_MAX: Final = 32
+"""Over the limit of connections so many are told that there are too many; those that come then are just closed."""
+
 INLINE_ANSWERS_MAX: Final = 16
 """Pipelined requests of one client that are answered before others get their turn."""
 
@@ -64,9 +67,13 @@ class Server:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self.refused: set[Connection] = set()
+        """Those over the limit, until they have read why."""
         self.stopping = False
         self.now = 0.0
         self.body_bytes = 0
+        self.abandoned = 0
+        """Requests that are being answered although their clients are gone."""
         self.date = ""
         self._outbox: list[tuple[Any, bytes]] = []
         self._make_application = application
@@ -91,22 +98,26 @@ class Server:
         self.flush()
         for connection in list(self.connections):
             connection.close_when_idle()
-        if self.connections:
+        if self.connections or self.abandoned:
             try:
                 await asyncio.wait_for(self._empty.wait(), self.limits.stop_seconds)
             except TimeoutError:
-                LOG.warning("%d connections did not finish in time", len(self.connections))
-        for connection in list(self.connections):
+                LOG.warning("%d requests did not finish in time", len(self.connections) + self.abandoned)
+        for connection in (*self.connections, *self.refused):
             connection.abort()
         if self._sweeper:
             self._sweeper.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def entered(self, connection: "Connection") -> bool:
-        """Count a connection in. Over the limit the one that is idle for longest makes room; False where none is."""
+        """Count a connection in. Over the limit the one that is idle for longest makes room; False where none is: then
+        this one is to be refused, or is closed already."""
         if len(self.connections) >= self.limits.connections:
             idle = [other for other in self.connections if other.is_idle]
             if not idle:
+                self.refused.add(connection)
+                if len(self.refused) > REFUSED_CONNECTIONS_MAX:
+                    connection.abort()
                 return False
             min(idle, key=lambda other: other.since).abort()
         self.connections.add(connection)
@@ -115,7 +126,12 @@ class Server:
     def left(self, connection: "Connection") -> None:
         """Count a connection out."""
         self.connections.discard(connection)
-        if self.stopping and not self.connections:
+        self.refused.discard(connection)
+        self.check_empty()
+
+    def check_empty(self) -> None:
+        """End the wait of `stop` if nothing is in hand any more."""
+        if self.stopping and not self.connections and not self.abandoned:
             self._empty.set()
 
     def send(self, transport: Any, data: bytes) -> None:
@@ -146,7 +162,7 @@ class Server:
     def _sweep(self) -> None:
         self.now = self.loop.time()
         self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
-        for connection in list(self.connections):
+        for connection in (*self.connections, *self.refused):
             connection.check_time(self.now)
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
@@ -156,7 +172,7 @@ class Connection(asyncio.Protocol):
     nothing more is read until it is empty, so what a client can make us hold is bounded."""
 
     __slots__ = (
-        "_answering", "_body", "_body_bytes", "_body_bytes_answering", "_closing", "_continue_owed",
+        "_abandoned", "_answering", "_body", "_body_bytes", "_body_bytes_answering", "_closing", "_continue_owed",
         "_fields", "_headers", "_inline", "_keep_alive", "_linger_until", "_parser", "_peer", "_queue",
         "_reading", "_refused", "_server", "_target", "_transport", "_unread_bytes", "_without_body", "_write_paused",
         "since",
@@ -169,6 +185,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[tuple[Request | Response, str]] = deque()
         self._answering = False
+        self._abandoned = False
         self._inline = False
         self._keep_alive = ""
         self._without_body = False
@@ -214,6 +231,8 @@ class Connection(asyncio.Protocol):
             if silence > limits.request_seconds:
                 self._refuse_text(408, b"The request did not come in time.\n")
         elif silence > limits.idle_seconds:
+            self._closing = True  # It ends by force if the client does not read what was sent.
+            self.since = now
             self._transport.close()
 
     # What the transport calls.
@@ -225,12 +244,15 @@ class Connection(asyncio.Protocol):
         self._peer = address[0] if address else ""
         if self._server.stopping:
             transport.abort()
-        elif not self._server.entered(self):
+        elif not self._server.entered(self) and not transport.is_closing():
             self._refuse(ServiceUnavailable("Too many connections."))
 
     def connection_lost(self, error: Exception | None) -> None:
         """A coroutine in hand runs to its end (a write may be under way); its answer is dropped."""
         self._closing = True
+        if self._answering:
+            self._abandoned = True
+            self._server.abandoned += 1
         held = self._body_bytes + self._body_bytes_answering
         held += sum(len(waiting.body) for waiting, _ in self._queue if isinstance(waiting, Request))
         self._server.body_bytes -= held
@@ -276,7 +298,8 @@ class Connection(asyncio.Protocol):
         else:
             if self._unread_bytes > HEADER_BYTES_MAX:
                 self._refuse_text(431, b"The headers are too large.\n")
-        self._next()
+        if self._queue or self._continue_owed or not self._reading:
+            self._next()
 
     # What the parser calls.
 
@@ -385,6 +408,9 @@ class Connection(asyncio.Protocol):
         server.body_bytes -= self._body_bytes_answering
         self._body_bytes_answering = 0
         if transport.is_closing():
+            if self._abandoned:
+                server.abandoned -= 1
+                server.check_empty()
             return
         self.since = server.now
         status, headers, body = response

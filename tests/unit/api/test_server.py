@@ -1,18 +1,25 @@
 """The server in this process. What its clients see is tested in tests/dynamodb/test_server_resilience.py."""
 
 import asyncio
+import socket
+import struct
 
 import pytest
 
 from magnetodb.api import auth
 from magnetodb.api.dynamodb import Door
-from magnetodb.api.server import Limits, Server, split_target
+from magnetodb.api.http_messages import Response
+from magnetodb.api.server import REFUSED_CONNECTIONS_MAX, Limits, Server, split_target
 from magnetodb.operations.cell import Cell, Settings
 
 HEAD = (
     b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.DescribeEndpoints\r\n"
     b"Content-Type: application/x-amz-json-1.0\r\nContent-Length: 100000\r\n\r\n"
 )
+
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of a client that is gone at once, with all it has sent."""
 
 
 def served(clients, **limits):
@@ -65,6 +72,57 @@ def test_the_count_of_connections_stays_within_the_limit():
         return len(server.connections)
 
     assert 3 == served(clients, connections=3)
+
+
+class SlowDoor:
+    """Answers when it is told to."""
+
+    def __init__(self):
+        self.begun = self.ended = 0
+        self.go_on = asyncio.Event()
+
+    async def answer(self, request):
+        self.begun += 1
+        await self.go_on.wait()
+        self.ended += 1
+        return Response(200, [], b"")
+
+
+def test_connections_over_the_limit_are_told_and_then_closed():
+    """Although their clients, which have all they wanted to know, do not close them."""
+
+    async def clients(server, address):
+        server.door = door = SlowDoor()
+        _, busy = await asyncio.open_connection(*address)
+        busy.write(HEAD + b" " * 100_000)
+        await until(lambda: door.begun)
+        refused = [await asyncio.open_connection(*address) for _ in range(REFUSED_CONNECTIONS_MAX + 8)]
+        answers = await asyncio.gather(*[reader.read(12) for reader, _ in refused], return_exceptions=True)
+        await until(lambda: not server.refused)
+        door.go_on.set()
+        return sum(answer == b"HTTP/1.1 503" for answer in answers)
+
+    assert REFUSED_CONNECTIONS_MAX == served(clients, connections=1)
+
+
+def test_stopping_waits_for_requests_whose_clients_are_gone():
+    """A write may be under way, which must be counted before the storage is closed."""
+
+    async def clients(server, address):
+        server.door = door = SlowDoor()
+        _, writer = await asyncio.open_connection(*address)
+        writer.write(HEAD + b" " * 100_000)
+        await until(lambda: door.begun)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        writer.transport.abort()
+        await until(lambda: not server.connections)
+        stopping = asyncio.ensure_future(server.stop())
+        await asyncio.sleep(0)
+        door.go_on.set()
+        await stopping
+        return door.ended
+
+    assert 1 == served(clients)
 
 
 def test_stopping_waits_for_nobody_who_is_idle():
