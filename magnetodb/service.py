@@ -16,7 +16,7 @@ from magnetodb.api.health import Inspection, storage_check
 from magnetodb.api.http_messages import Request, Response, is_loopback
 from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
-from magnetodb.errors import DataFileError, StorageError
+from magnetodb.errors import DataFileError, ServiceError, StorageError
 from magnetodb.operations import OPERATIONS
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations.injected_failures import InjectedFailures
@@ -59,18 +59,24 @@ async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float
     StartError."""
     authenticate = authentication(configuration)
     failures = injected_failures(configuration)
+    request_log = opened_request_log(configuration)
     try:
         driver = opened_driver(configuration)
     except DataFileError as error:
         raise StartError(str(error)) from None
-    request_log = opened_request_log(configuration)
     tables = Tables(driver)
-    await tables.open()
+    try:
+        await tables.open()
+        if await tables.counts.open():
+            await order_all(tables, driver)
+    except (StorageError, ServiceError) as error:
+        await driver.close()
+        raise StartError(f"the data file {driver.path} cannot be prepared: {error}") from None
     settings = Settings(configuration.region, configuration.account_id, clock, failures=failures)
     throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
     cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
     intervals = {EXPIRE_ITEMS: configuration.expiry_interval}
-    worker = await start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs)
+    worker = start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs)
 
     async def close() -> None:
         await worker.stop()
@@ -130,11 +136,9 @@ def inspection_of(
     return Inspection(metrics, configuration.metrics == "everybody", storage_check(driver, loop))
 
 
-async def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool) -> Worker:
+def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool) -> Worker:
     """Run the jobs, some at intervals other than their own: without `run_jobs` only those that every process must
     run."""
-    if await cell.manager.counts.open():
-        await order_all(cell.tables, driver)
     jobs = JOBS if run_jobs else {name: job for name, job in JOBS.items() if not job.leased}
     # The data file belongs to this process, and so do all jobs on it.
     worker = Worker(cell, driver, jobs, intervals=intervals, sole=True)

@@ -1,5 +1,8 @@
 """What keeps a service from being started."""
 
+import subprocess
+import sys
+
 import pytest
 
 from magnetodb import conf
@@ -42,3 +45,17 @@ def test_a_wrong_access_key_is_refused_without_its_secret(text):
         parsed_access_key(text)
 
     assert "top-secret" not in str(caught.value)
+
+
+def test_a_full_disk_at_the_start_is_told_in_a_sentence(tmp_path):
+    program = (
+        "import resource, sys\n"
+        "from magnetodb.commands import api\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (32 * 1024, 32 * 1024))\n"
+        "sys.exit(api.main(['--data-dir', sys.argv[1], '--bind-port', '0']))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60)
+
+    assert 1 == ended.returncode
+    assert f"magnetodb-api: the data file {tmp_path}/magnetodb.sqlite cannot be prepared: " in ended.stderr
+    assert "Traceback" not in ended.stderr
