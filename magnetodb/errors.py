@@ -159,7 +159,10 @@ class InternalServerError(ServiceError):
 
 
 class StorageError(Exception):
-    """What drivers raise."""
+    """What drivers raise. `outcomes` says what became of the batches of a commit of which one failed, in their order:
+    as a commit returns them, None for those that were not written because of an error; empty if nothing was written."""
+
+    outcomes: tuple[object, ...] = ()
 
 
 class StorageUnavailable(StorageError):

@@ -39,6 +39,13 @@ def item_size(item: Item) -> int:
     return attributes_size(item)
 
 
+def spliced(value: bytes) -> tuple[int, orjson.Fragment]:
+    """Size and JSON of an item as a row holds it, unparsed. Raises StorageError for an unknown format."""
+    if value[:1] != ITEM_FORMAT:
+        raise StorageError(f"stored item has unknown format {value[:1]!r}")
+    return int.from_bytes(value[1:_SIZE_END], "big"), orjson.Fragment(value[_SIZE_END:])
+
+
 class StoredItem:
     """An item as rows keep it: a format byte, its size in four bytes (big-endian), and its canonical JSON.
 

@@ -17,7 +17,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     condition = None if placeholders is None else condition_of(request, placeholders)
     if placeholders is not None:
         placeholders.refuse_unused()
-    table = await named_table(cell, context, request)
+    table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
 
     def replace(old: StoredItem | None) -> None:

@@ -18,7 +18,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     projection = None if placeholders is None else projection_of(request, placeholders)
     if placeholders is not None:
         placeholders.refuse_unused()
-    table = await named_table(cell, context, request)
+    table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
     consistent = request.get("ConsistentRead") is True
     if cell.throughput is not None:

@@ -10,15 +10,15 @@ from magnetodb.expressions.legacy import filter_condition
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.expressions.projections import Projection
 from magnetodb.model.capacity import Capacity, read_units
-from magnetodb.model.items import StoredItem, canonical_item
+from magnetodb.model.items import StoredItem, canonical_item, spliced
 from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
-from magnetodb.model.rows import RowKey
+from magnetodb.model.rows import Row, RowKey
 from magnetodb.model.table import Index
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.pauses import Pauses
 from magnetodb.operations.reads import named_table
 from magnetodb.operations.selects import ITEMS, Selection, selection
-from magnetodb.storage.manager import ReadItem, StorageManager
+from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.tables import TableInfo
 
 PAGE_BYTES_MAX: Final = 1_048_576
@@ -62,7 +62,7 @@ class PageOfItems:
 async def target(cell: Cell, context: RequestContext, request: dict[str, Any]) -> Target:
     """The table or index that the request names. Raises ResourceNotFoundException for the table, ValidationException
     for the index, or where it cannot be read consistently."""
-    table = await named_table(cell, context, request)
+    table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     consistent = request.get("ConsistentRead") is True
     name = request.get("IndexName")
     if name is None:
@@ -124,7 +124,7 @@ def evaluation(
 async def read_page(
     manager: StorageManager,
     target: Target,
-    found: AsyncIterator[list[ReadItem]],
+    found: AsyncIterator[list[Row]],
     evaluation: Evaluation,
     limit: int | None,
 ) -> PageOfItems:
@@ -143,30 +143,32 @@ async def read_page(
     return page
 
 
-def _take(page: PageOfItems, read: list[ReadItem]) -> None:
+def _take(page: PageOfItems, read: list[Row]) -> None:
     """Add items as they are stored."""
     assert page.items is not None
     size = page.size
-    for key, item in read:
-        size += item.size
-        page.items.append(item.json)
+    for row in read:
+        item_size, json = spliced(row.value)
+        size += item_size
+        page.items.append(json)
         if size >= PAGE_BYTES_MAX:
-            page.last = key
+            page.last = row.key
             break
     page.size = size
     page.count = page.scanned = len(page.items)
 
 
 async def _measured(
-    manager: StorageManager, target: Target, read: list[ReadItem], evaluation: Evaluation, page: PageOfItems
+    manager: StorageManager, target: Target, read: list[Row], evaluation: Evaluation, page: PageOfItems
 ) -> list[StoredItem]:
     """The items that still belong to the page; those of the table, where the selection says so."""
     items = []
-    for key, item in read:
+    for row in read:
+        item = StoredItem(row.value)
         items.append(item)
         page.size += item.size
         if page.size >= PAGE_BYTES_MAX:
-            page.last = key
+            page.last = row.key
             break
     page.scanned += len(items)
     if evaluation.selection.fetches:
@@ -174,11 +176,9 @@ async def _measured(
     return items
 
 
-async def _fetched(
-    manager: StorageManager, target: Target, read: list[ReadItem], page: PageOfItems
-) -> list[StoredItem]:
+async def _fetched(manager: StorageManager, target: Target, read: list[Row], page: PageOfItems) -> list[StoredItem]:
     """The items of the table that rows of its local index stand for, but those deleted since the rows were read."""
-    items = await manager.get_items([target.codec.table_key(key) for key, _ in read], consistent=target.consistent)
+    items = await manager.get_items([target.codec.table_key(row.key) for row in read], consistent=target.consistent)
     fetched = [item for item in items if item is not None]
     page.fetched_units += sum([read_units(item.size, consistent=target.consistent) for item in fetched])
     return fetched

@@ -29,7 +29,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     condition = None if placeholders is None else condition_of(request, placeholders)
     if placeholders is not None:
         placeholders.refuse_unused()
-    table = await named_table(cell, context, request)
+    table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.row_key(item)
     new = StoredItem.from_item(item, size)
     check_local_index_sizes(table, new, ITEM_TOO_LARGE)

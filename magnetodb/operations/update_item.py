@@ -33,7 +33,7 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
             # What is wrong with a value of the key goes before what is wrong with expressions.
             canonical_item(request["Key"])
             raise
-    table = await named_table(cell, context, request)
+    table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
     if update is not None:
         update.refuse_keys(table.keys.base.names)

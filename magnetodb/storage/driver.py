@@ -57,7 +57,8 @@ class StorageDriver(Protocol):
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """Each batch all or nothing by itself, in the order given; returns when those committed are durable. Batches of
-        one call, and of several calls, may share one fsync."""
+        one call, and of several calls, may share one fsync. What is raised where one of several failed says in
+        `outcomes` what became of the others."""
 
     async def recover(self) -> None:
         """Finish what crashed commits left behind."""

@@ -72,13 +72,6 @@ class FirstLost(Exception):
     """Nothing of a batch was written because the change that came first in it was lost."""
 
 
-class ReadItem(NamedTuple):
-    """An item of a query or scan, and its row in the table or index that was read."""
-
-    key: RowKey
-    item: StoredItem
-
-
 class StorageManager:
     """Reads and writes items. Raises ServiceErrors only, but for what `write_items` says.
 
@@ -217,14 +210,21 @@ class StorageManager:
             followed = NOTHING if new is old else derived(current(info).keys, old, new)
             decided.append((Written(old, new), followed))
             batches.append((_change(key, row, old, new, followed),))
+        failure = None
+        try:
+            committed: Sequence[object] = await self._driver.commit(batches)
+        except StorageError as error:
+            failure, committed = error, error.outcomes
         lost = []
-        for each, (written, followed), outcome in zip(left, decided, await self._driver.commit(batches), strict=True):
+        for each, (written, followed), outcome in zip(left, decided, committed, strict=failure is None):
             if type(outcome) is not Committed:
                 lost.append(each)
                 continue
             outcomes[each] = written
             if written.new is not written.old:
                 self.counts.add(writes[each].key, *written, followed)
+        if failure is not None:
+            raise failure
         return lost
 
     async def write_items(
@@ -317,8 +317,8 @@ class _Decision(NamedTuple):
 
 
 class ItemPages:
-    """Pages of a query or scan: `async for page in pages`. Each is a list of items, none is empty; whoever has enough
-    stops asking."""
+    """Pages of a query or scan: `async for page in pages`. Each is a list of rows that hold StoredItems, none is empty;
+    whoever has enough stops asking."""
 
     __slots__ = ("_began", "_left", "_more", "_next_page", "_rows")
 
@@ -332,7 +332,7 @@ class ItemPages:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[ReadItem]:
+    async def __anext__(self) -> list[Row]:
         if not self._more:
             raise StopAsyncIteration
         if monotonic() - self._began > HOLD_SECONDS_MAX:
@@ -350,7 +350,7 @@ class ItemPages:
             self._more = self._more and self._left > 0
         if not page.rows:
             raise StopAsyncIteration
-        return [ReadItem(row.key, StoredItem(row.value)) for row in page.rows]
+        return page.rows
 
 
 def _change(key: RowKey, row: Row | None, old: StoredItem | None, new: StoredItem | None, followed: Derived) -> Change:

@@ -190,6 +190,8 @@ class SqliteDriver:
                 await asyncio.wait((future,))
         errors = [future.exception() for future in futures]
         for error in errors:
+            if isinstance(error, StorageError):
+                error.outcomes = tuple([future.result() if future.exception() is None else None for future in futures])
             if error is not None:
                 raise error
         return [future.result() for future in futures]

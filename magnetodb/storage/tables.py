@@ -84,6 +84,10 @@ class Tables:
             if not notes.more:
                 return
 
+    def known(self, project: str, name: str) -> TableInfo | None:
+        """The table if it is cached, as it is for all requests but the first."""
+        return self._cached.get((project, name))
+
     async def get(self, project: str, name: str, *, missing: str = NOT_FOUND) -> TableInfo:
         """The table. Raises ResourceNotFoundException with the words `missing`."""
         info = self._cached.get((project, name))

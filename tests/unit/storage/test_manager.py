@@ -91,7 +91,7 @@ def refuse(old):
 
 
 async def index_items(manager):
-    return [read.item.item async for page in manager.scan("t_orders_g") for read in page]
+    return [StoredItem(row.value).item async for page in manager.scan("t_orders_g") for row in page]
 
 
 # ---- reading
@@ -106,7 +106,7 @@ async def test_an_item_is_read_by_its_key(manager, info):
 
 
 async def read(pages):
-    return [(row_key, each.item) async for page in pages for row_key, each in page]
+    return [(row.key, StoredItem(row.value).item) async for page in pages for row in page]
 
 
 @pytest.fixture
@@ -456,3 +456,19 @@ async def test_the_value_of_an_item_is_what_the_driver_keeps(driver, manager, in
 
     assert [stored(g="x").value] == [row.value for row in await driver.get([key()])]
     assert Lost(0) == (await driver.commit([(Change(key(), ABSENT, b"x"),)]))[0]
+
+
+async def test_what_was_written_of_a_batch_that_failed_is_counted(tmp_path):
+    driver = SqliteDriver(tmp_path, pages_max=60)
+    tables = Tables(driver)
+    await tables.open()
+    info = await tables.create(table())
+    manager = StorageManager(driver, tables)
+    sizes = {"1": 9, "2": 390_000, "3": 9}
+    writes = [ItemWrite(info, key(sort), to(stored(sort, x="x" * size))) for sort, size in sizes.items()]
+    with pytest.raises(InternalServerError):
+        await manager.write_each(writes)
+    rows = (await driver.scan(info.table.rows_id, TokenRange(), limit=10)).rows
+
+    assert (2, 2) == (len(rows), (await tables.counts_of(info.table))[info.table.rows_id][0])
+    await driver.close()
