@@ -11,6 +11,7 @@ from magnetodb.operations.shapes import Blob, Boolean, Integer, List, Long, Map,
 # ---- names and texts
 
 TABLE_NAME: Final = TableName()
+TABLE_TO_MANAGE: Final = TableName(own_words=True)
 PLAIN_TABLE_NAME: Final = String(3, 255, "[a-zA-Z0-9_.-]+")
 INDEX_NAME: Final = String(3, 255, "[a-zA-Z0-9_.-]+")
 KEY_ATTRIBUTE_NAME: Final = String(1, 255)
@@ -499,7 +500,7 @@ CREATE_TABLE: Final = Structure(
     "CreateTableInput",
     {
         "AttributeDefinitions": ATTRIBUTE_DEFINITIONS,
-        "TableName": TABLE_NAME,
+        "TableName": TABLE_TO_MANAGE,
         "KeySchema": KEY_SCHEMA,
         "LocalSecondaryIndexes": List(LOCAL_SECONDARY_INDEX),
         "GlobalSecondaryIndexes": List(GLOBAL_SECONDARY_INDEX),
@@ -523,7 +524,7 @@ UPDATE_TABLE: Final = Structure(
     "UpdateTableInput",
     {
         "AttributeDefinitions": ATTRIBUTE_DEFINITIONS,
-        "TableName": TABLE_NAME,
+        "TableName": TABLE_TO_MANAGE,
         "BillingMode": BILLING_MODE,
         "ProvisionedThroughput": PROVISIONED_THROUGHPUT,
         "GlobalSecondaryIndexUpdates": List(GLOBAL_SECONDARY_INDEX_UPDATE),
@@ -542,9 +543,11 @@ UPDATE_TABLE: Final = Structure(
     },
     required=("TableName",),
 )
-DESCRIBE_TABLE: Final = Structure("DescribeTableInput", {"TableName": TABLE_NAME}, required=("TableName",))
-DESCRIBE_TIME_TO_LIVE: Final = Structure("DescribeTimeToLiveInput", {"TableName": TABLE_NAME}, required=("TableName",))
-DELETE_TABLE: Final = Structure("DeleteTableInput", {"TableName": TABLE_NAME}, required=("TableName",))
+DESCRIBE_TABLE: Final = Structure("DescribeTableInput", {"TableName": TABLE_TO_MANAGE}, required=("TableName",))
+DESCRIBE_TIME_TO_LIVE: Final = Structure(
+    "DescribeTimeToLiveInput", {"TableName": TABLE_TO_MANAGE}, required=("TableName",)
+)
+DELETE_TABLE: Final = Structure("DeleteTableInput", {"TableName": TABLE_TO_MANAGE}, required=("TableName",))
 LIST_TABLES: Final = Structure(
     "ListTablesInput", {"ExclusiveStartTableName": PLAIN_TABLE_NAME, "Limit": Integer(1, 100)}
 )
@@ -562,7 +565,7 @@ UNTAG_RESOURCE: Final = Structure(
 UPDATE_TIME_TO_LIVE: Final = Structure(
     "UpdateTimeToLiveInput",
     {
-        "TableName": TABLE_NAME,
+        "TableName": TABLE_TO_MANAGE,
         "TimeToLiveSpecification": Structure(
             "TimeToLiveSpecification",
             {"Enabled": Boolean(), "AttributeName": String(1, 255)},

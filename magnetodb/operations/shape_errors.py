@@ -45,6 +45,7 @@ ARN_PREFIX: Final = "arn:"
 def explain(shape: Structure, request: Any) -> None:
     """Raise what is wrong with a request: SerializationException, else ValidationException. Returns if nothing is."""
     explain_types(shape, request)
+    explain_table_to_manage(shape, request)
     violations = []
     for violation in constraint_violations(shape, request, ""):
         violations.append(violation)
@@ -61,6 +62,18 @@ def counted(violations: list[str]) -> str:
     return f"{len(violations)} validation {errors} detected: {'; '.join(violations)}"
 
 
+def explain_table_to_manage(shape: Structure, request: dict[str, Any]) -> None:
+    """Raise what operations on tables say of TableName before anything else."""
+    name_shape = shape.members.get("TableName")
+    if type(name_shape) is not TableName or not name_shape.own_words:
+        return
+    name = request.get("TableName")
+    if name is None:
+        raise ValidationException("The parameter 'TableName' is required but was not present in the request")
+    if not name.startswith(ARN_PREFIX):
+        explain_table_name_length(name)
+
+
 def explain_table_name(shape: Structure, request: dict[str, Any]) -> None:
     """Raise if TableName is neither a table's name nor something that may be an ARN."""
     name = request.get("TableName")
@@ -72,6 +85,11 @@ def explain_table_name(shape: Structure, request: dict[str, Any]) -> None:
                 [violation(name, "tableName", f"Member must satisfy regular expression pattern: {TABLE_NAME_PATTERN}")]
             )
         )
+    explain_table_name_length(name)
+
+
+def explain_table_name_length(name: str) -> None:
+    """Raise if the name is too short or too long."""
     if not TABLE_NAME_LENGTH_MIN <= len(name) <= TABLE_NAME_LENGTH_MAX:
         raise ValidationException(
             f"TableName must be at least {TABLE_NAME_LENGTH_MIN} characters long"

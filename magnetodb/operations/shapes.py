@@ -27,10 +27,14 @@ class String(NamedTuple):
 
 
 class TableName(NamedTuple):
-    """The name of a table, or its ARN. The fast walk accepts plain names only."""
+    """The name of a table, or its ARN. The fast walk accepts plain names only.
+
+    `own_words`: what is absent, too short or too long is said before anything else, and not as a constraint.
+    """
 
     length_min: int = 1
     length_max: int = 1024
+    own_words: bool = False
 
 
 class Blob(NamedTuple):

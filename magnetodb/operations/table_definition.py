@@ -11,6 +11,7 @@ from magnetodb.operations.table_description import ON_DEMAND_WARM_READ_UNITS, ON
 
 LOCAL_INDEXES_MAX: Final = 5
 GLOBAL_INDEXES_MAX: Final = 20
+CAPACITY_UNITS_BOUND: Final = 10**12
 PROJECTED_ATTRIBUTES_MAX: Final = 100
 GLOBAL_PARTITION_ATTRIBUTES_MAX: Final = 4
 GLOBAL_SORT_ATTRIBUTES_MAX: Final = 4
@@ -34,6 +35,7 @@ def table_of(request: Request, *, project: str, now: float, new_id: Callable[[],
     local_requests = request.get("LocalSecondaryIndexes")
     global_requests = request.get("GlobalSecondaryIndexes")
     check_billing_mode(billing_mode, request.get("ProvisionedThroughput"))
+    check_bounds(request.get("ProvisionedThroughput"))
     check_index_throughput(billing_mode, global_requests or ())
     attribute_types = attribute_types_of(request["AttributeDefinitions"])
     check_defined(request["KeySchema"], attribute_types)
@@ -99,6 +101,7 @@ def check_index_throughput(billing_mode: str, indexes: Iterable[Request]) -> Non
     """The same for GSIs."""
     for index in indexes:
         given = index.get("ProvisionedThroughput") is not None
+        check_bounds(index.get("ProvisionedThroughput"), index["IndexName"])
         if billing_mode == "PROVISIONED" and not given:
             raise invalid(f"ProvisionedThroughput must be specified for index: {index['IndexName']}")
         if billing_mode == "PAY_PER_REQUEST" and given:
@@ -106,6 +109,16 @@ def check_index_throughput(billing_mode: str, indexes: Iterable[Request]) -> Non
                 f"ProvisionedThroughput should not be specified for index: {index['IndexName']}"
                 " when BillingMode is PAY_PER_REQUEST"
             )
+
+
+def check_bounds(throughput: Request | None, index: str | None = None) -> None:
+    """What no quota could allow is not even asked for; `index` is the GSI whose throughput it is."""
+    if throughput is None:
+        return
+    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
+        if throughput[name] > CAPACITY_UNITS_BOUND:
+            whose = "" if index is None else f" for index {index}"
+            raise ValidationException(f"Given value {throughput[name]} for {name} is out of bounds{whose}")
 
 
 def throughput_of(request: Request | None) -> Throughput:

@@ -23,6 +23,7 @@ from magnetodb.operations.index_changes import (
 )
 from magnetodb.operations.table_definition import (
     check_billing_mode,
+    check_bounds,
     invalid,
     on_demand_of,
     sse_of,
@@ -59,6 +60,7 @@ async def run(cell: Cell, context: RequestContext, request: Request) -> dict[str
     """
     refuse_unsupported("UpdateTable", request)
     check_something_to_do(request)
+    check_bounds(request.get("ProvisionedThroughput"))
     table = await table_named(cell, context, request["TableName"])
     if not gives_up_filling(table, request.get("GlobalSecondaryIndexUpdates") or ()):
         check_not_in_use(table)

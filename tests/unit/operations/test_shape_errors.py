@@ -134,3 +134,12 @@ def test_structures_in_a_value_are_printed_with_their_members():
 
 def test_an_arn_is_no_violation():
     explain(REQUESTS["GetItem"], {"TableName": "arn:aws:dynamodb:us-east-1:000000000000:table/x", "Key": KEY})
+
+
+@pytest.mark.parametrize("operation", ["CreateTable", "DescribeTable", "UpdateTable", "DeleteTable"])
+def test_operations_on_tables_speak_of_the_name_before_all_else(operation):
+    absent = words(operation, {"BillingMode": "x"})
+    short = words(operation, {"BillingMode": "x", "TableName": "a;"})
+
+    assert "The parameter 'TableName' is required but was not present in the request" == absent
+    assert "TableName must be at least 3 characters long and at most 255 characters long" == short
