@@ -82,7 +82,13 @@ async def run(cell: Cell, context: RequestContext, operation_name: str, request:
     fits, run_operation, shape = served
     if not fits(request):
         explain(shape, request)
-        resolve_table_arn(context, request)
+        arn = request.get("TableName")
+        if resolve_table_arn(context, request):
+            answer = await run(cell, context, operation_name, request)
+            if "ConsumedCapacity" in answer:
+                # It names the table as the request does.
+                answer["ConsumedCapacity"]["TableName"] = arn
+            return answer
     authorize(context, operation_name)
     if cell.settings.failures is not None:
         cell.settings.failures.check(operation_name, request)

@@ -161,4 +161,4 @@ def consumed(found: Found, wanted: Any) -> dict[str, Any]:
     capacity = Capacity(part.table.keys)
     for item in items:
         capacity.add_read(read_units(0 if item is None else item.size, consistent=part.consistent))
-    return capacity.consumed(wanted)
+    return capacity.consumed(wanted) | {"TableName": part.name}

@@ -147,7 +147,7 @@ def batch_answer(
             for outcome in outcomes:
                 if outcome is not None:
                     capacity.add_item_write(*outcome)
-            answer["ConsumedCapacity"].append(capacity.consumed(wanted))
+            answer["ConsumedCapacity"].append(capacity.consumed(wanted) | {"TableName": name})
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         answer["ItemCollectionMetrics"] = collection_metrics(tables, [(w.info, w.key) for w in writes.values()])
     return answer

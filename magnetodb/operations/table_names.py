@@ -23,12 +23,12 @@ def index_arn(context: RequestContext, name: str, index: str) -> str:
     return f"{table_arn(context, name)}/index/{index}"
 
 
-def resolve_table_arn(context: RequestContext, request: dict[str, Any]) -> None:
-    """Put the plain name where the request gave the table's ARN. Raises ValidationException for what is no table's ARN
-    or one of another region, AccessDeniedException for one of another account."""
+def resolve_table_arn(context: RequestContext, request: dict[str, Any]) -> bool:
+    """Put the plain name where the request gave the table's ARN; whether it did. Raises ValidationException for what
+    is no table's ARN or one of another region, AccessDeniedException for one of another account."""
     given = request.get("TableName")
     if type(given) is not str or not given.startswith("arn:"):
-        return
+        return False
     arn = _TABLE_ARN.fullmatch(given)
     if arn is None:
         raise ValidationException(f"Invalid TableArn: {given}")
@@ -40,3 +40,4 @@ def resolve_table_arn(context: RequestContext, request: dict[str, Any]) -> None:
             " because no resource-based policy allows it"
         )
     request["TableName"] = arn["name"]
+    return True

@@ -153,3 +153,18 @@ def test_fetching_for_a_local_index_costs_in_the_table(client, table):
         "LocalSecondaryIndexes": {"local": {"CapacityUnits": 1.0}},
     }
     assert expected == answer["ConsumedCapacity"]
+
+
+def test_consumed_capacity_names_the_table_as_the_request_does(client, create_table):
+    table = create_table()
+    arn = client.describe_table(TableName=table)["Table"]["TableArn"]
+    item = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    wanted = {"ReturnConsumedCapacity": "TOTAL"}
+
+    put = client.put_item(TableName=arn, Item=item, **wanted)
+    read = client.batch_get_item(RequestItems={arn: {"Keys": [item]}}, **wanted)
+    written = client.batch_write_item(RequestItems={arn: [{"PutRequest": {"Item": item}}]}, **wanted)
+
+    assert arn == put["ConsumedCapacity"]["TableName"]
+    assert arn == read["ConsumedCapacity"][0]["TableName"]
+    assert arn == written["ConsumedCapacity"][0]["TableName"]
