@@ -37,6 +37,9 @@ CONTENT_TYPES: Final = {b"application/x-amz-json-1.0": AMZ_JSON, b"application/j
 TARGETS: Final = {TARGET_PREFIX + name.encode(): name for name in operations.OPERATIONS}
 """What X-Amz-Target may be, and the operation that it names."""
 
+BODILESS: Final = frozenset(("TagResource", "UntagResource"))
+"""Operations whose answer is an empty body, by their documentation; their model has no output."""
+
 CORS_EXPOSED: Final = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
 CORS_MAX_AGE_SECONDS: Final = 172_800
 
@@ -73,7 +76,7 @@ class Door:
             context = self._authenticate(request, request_id)
             parameters = body_parameters(request)
             result = await operations.run(self._cells[context.cell], context, name, parameters)
-            answered = response(request, request_id, 200, orjson.dumps(result))
+            answered = response(request, request_id, 200, b"" if name in BODILESS else orjson.dumps(result))
         except errors.ServiceError as error:
             failure = type(error).__name__
             answered = error_response(request, request_id, error)
@@ -115,17 +118,18 @@ _REQUESTS: Final = count(1)
 
 
 def operation_name(request: Request) -> str:
-    """The operation that X-Amz-Target names. Raises InvalidAction where the request is not of this protocol, and
-    UnknownOperationException where DynamoDB, or this service, has no such operation."""
+    """The operation that X-Amz-Target names. Raises InvalidAction where the request is not of this protocol,
+    SerializationException where the operation is unknown and the body is no JSON object, UnknownOperationException
+    where DynamoDB, or this service, has no such operation."""
     headers = request.headers
     name = TARGETS.get(headers.get(b"x-amz-target", b""))
     if name is not None and media_type(request) in CONTENT_TYPES:
         return name
-    target = headers.get(b"x-amz-target")
-    if target is None:
-        raise errors.InvalidAction("A request of DynamoDB names its operation in header X-Amz-Target.")
     if media_type(request) not in CONTENT_TYPES:
         raise errors.InvalidAction(f"The Content-Type must be {AMZ_JSON}.")
+    # AWS reads the body before it looks for the operation.
+    body_parameters(request)
+    target = headers.get(b"x-amz-target", b"")
     if not target.startswith(TARGET_PREFIX):
         raise errors.UnknownOperationException()
     unknown = target[len(TARGET_PREFIX) :][:NAME_LENGTH_SHOWN_MAX].decode("latin-1")

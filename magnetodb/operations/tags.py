@@ -32,8 +32,16 @@ Tags = dict[str, str]
 
 
 async def tagged_table(cell: Cell, context: RequestContext, arn: str) -> Table:
-    """The caller's table of that ARN. Raises ValidationException for what is no ARN of a table, AccessDeniedException
-    for one of another account, ResourceNotFoundException."""
+    """The caller's table of that ARN. Raises as `check_arn` does, and ResourceNotFoundException."""
+    name = check_arn(context, arn)
+    # The word is spelled as AWS spells it.
+    missing = f"Requested resource not found: ResourcArn: {arn} not found"
+    return (await cell.tables.get(context.project, name, missing=missing)).table
+
+
+def check_arn(context: RequestContext, arn: str) -> str:
+    """The name of the caller's table of that ARN, whether it exists or not. Raises ValidationException for what is no
+    ARN of a table, AccessDeniedException for one of another account."""
     if not arn.startswith("arn:"):
         raise _invalid_arn(arn)
     named = {"TableName": arn}
@@ -41,9 +49,7 @@ async def tagged_table(cell: Cell, context: RequestContext, arn: str) -> Table:
         resolve_table_arn(context, named)
     except ValidationException:
         raise _invalid_arn(arn) from None
-    # The word is spelled as AWS spells it.
-    missing = f"Requested resource not found: ResourcArn: {arn} not found"
-    return (await cell.tables.get(context.project, named["TableName"], missing=missing)).table
+    return named["TableName"]
 
 
 async def change_tags(cell: Cell, context: RequestContext, arn: str, changed: Callable[[Tags], Tags]) -> None:

@@ -65,7 +65,16 @@ def test_an_operation_that_is_not_served_says_so(wire):
     assert ("UnknownOperationException", "The operation CreateBackup is not served here.") == error_of(body)
 
 
-@pytest.mark.parametrize("missing", [{"X_Amz_Target": None}, {"Content_Type": None}, {"Content_Type": "text/html"}])
+@pytest.mark.parametrize("target", [None, "", "DynamoDB_20120810.Nothing"])
+def test_the_body_is_read_before_the_operation_is_looked_for(wire, target):
+    no_json = wire.exchange(wire.request(X_Amz_Target=target, body=b"nonsense"))
+    json_object = wire.exchange(wire.request(X_Amz_Target=target, body=b"{}"))
+
+    assert (400, "SerializationException") == (no_json[0], error_of(no_json[2])[0])
+    assert (400, "UnknownOperationException") == (json_object[0], error_of(json_object[2])[0])
+
+
+@pytest.mark.parametrize("missing", [{"Content_Type": None}, {"Content_Type": "text/html"}])
 def test_a_request_that_is_not_of_the_protocol(wire, missing):
     status, _, body = wire.exchange(wire.request(**missing))
 

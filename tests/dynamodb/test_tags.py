@@ -1,5 +1,7 @@
 """Tags of tables: TagResource, UntagResource, ListTagsOfResource, and Tags of CreateTable."""
 
+import json
+
 import pytest
 
 
@@ -141,3 +143,18 @@ def test_a_table_that_is_not_there_is_not_found(client, create_table, arn_of, re
     assert wanted == refusal(client.list_tags_of_resource, ResourceArn=arn)
     assert wanted == refusal(client.tag_resource, ResourceArn=arn, Tags=given(a="x"))
     assert wanted == refusal(client.untag_resource, ResourceArn=arn, TagKeys=["a"])
+
+
+def test_the_arn_is_looked_at_before_the_tags(client, refusal):
+    refused = ("ValidationException", "Invalid TableArn: Invalid ResourceArn provided as input abc")
+
+    assert refused == refusal(client.tag_resource, ResourceArn="abc", Tags=[])
+    assert refused == refusal(client.untag_resource, ResourceArn="abc", TagKeys=[])
+
+
+def test_tagging_is_answered_by_an_empty_body(wire, create_table, arn_of):
+    tagging = {"ResourceArn": arn_of(create_table()), "Tags": given(owner="ada")}
+
+    status, headers, body = wire.exchange(wire.request("TagResource", body=json.dumps(tagging).encode()))
+
+    assert (200, b"", "0") == (status, body, headers["x-amz-crc32"])
