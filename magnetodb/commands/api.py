@@ -47,6 +47,7 @@ async def serve(configuration: "ConfigOpts") -> int:
         server = Server(service.door, lambda: other_doors(configuration, service), limits(configuration))
         service.door.metrics.sources.append(connections(server.connections))
         host, port = await listen(server, configuration)
+        service.cell.settings = service.cell.settings._replace(endpoint=f"{host}:{port}")
         print(announcement(configuration, service, host, port), flush=True)
         gc.freeze()  # What is made at the start stays; the collector need not look at it again.
         await stop.wait()

@@ -1,5 +1,6 @@
 """Operations on tables, black box. `client` is a boto3 client of the service under test."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -206,4 +207,12 @@ def test_limits_are_described(client):
 def test_endpoints_are_described(client):
     endpoints = client.describe_endpoints()["Endpoints"]
 
+    assert re.fullmatch(r"\S+:[0-9]+", endpoints[0]["Address"])
     assert 1440 == endpoints[0]["CachePeriodInMinutes"]
+
+
+def test_throughput_beyond_all_bounds(client, create_table, refusal):
+    throughput = {"ReadCapacityUnits": 10**12 + 1, "WriteCapacityUnits": 1}
+    refused = refusal(create_table, BillingMode="PROVISIONED", ProvisionedThroughput=throughput)
+
+    assert ("ValidationException", "Given value 1000000000001 for ReadCapacityUnits is out of bounds") == refused
