@@ -345,14 +345,13 @@ ATTRIBUTE_DEFINITIONS: Final = List(
         required=("AttributeName", "AttributeType"),
     )
 )
-KEY_SCHEMA: Final = List(
-    Structure(
-        "KeySchemaElement",
-        {"AttributeName": KEY_ATTRIBUTE_NAME, "KeyType": String(enum=("HASH", "RANGE"))},
-        required=("AttributeName", "KeyType"),
-    ),
-    1,
+KEY_SCHEMA_ELEMENT: Final = Structure(
+    "KeySchemaElement",
+    {"AttributeName": KEY_ATTRIBUTE_NAME, "KeyType": String(enum=("HASH", "RANGE"))},
+    required=("AttributeName", "KeyType"),
 )
+KEY_SCHEMA: Final = List(KEY_SCHEMA_ELEMENT, 1, 2)
+GLOBAL_KEY_SCHEMA: Final = List(KEY_SCHEMA_ELEMENT, 1)
 PROJECTION: Final = Structure(
     "Projection",
     {
@@ -398,7 +397,7 @@ _INDEX_SETTINGS: Final[dict[str, Shape]] = {
 }
 _NEW_GLOBAL_INDEX: Final[dict[str, Shape]] = {
     "IndexName": INDEX_NAME,
-    "KeySchema": KEY_SCHEMA,
+    "KeySchema": GLOBAL_KEY_SCHEMA,
     "Projection": PROJECTION,
     **_INDEX_SETTINGS,
 }

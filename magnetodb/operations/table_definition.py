@@ -226,8 +226,6 @@ def check_all_used(attribute_types: dict[str, AttributeType], keys: Iterable[Key
 
 def simple_key_schema(elements: Sequence[Request]) -> KeySchema:
     """The key of a table or an LSI: HASH, or HASH and RANGE."""
-    if len(elements) > 2:
-        raise invalid("Too many KeySchema elements specified. A KeySchema may have at most 2 elements")
     names = [element["AttributeName"] for element in elements]
     if elements[0]["KeyType"] != "HASH":
         raise ValidationException("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")

@@ -21,6 +21,7 @@ DEVIATIONS = {
     ("key of a map", "AttributeName"): "lengths of attribute names are checked with the item, in the item's words",
     ("key of a map", "ExpressionAttributeNameVariable"): "no constraint",
     ("key of a map", "ExpressionAttributeValueVariable"): "no constraint",
+    ("length of a list", "KeySchema"): "at most two elements, except in global indexes; the model has no maximum",
     ("key of a map", "TableArn"): "names of tables are checked where a table is looked for and not found",
 }
 """Shapes of botocore that are not declared, and why."""
@@ -62,7 +63,9 @@ def described(shape, seen=()):
             members = {name: described(member, inside) for name, member in shape.members.items()}
             return ("structure", shape.name, members, shape.required)
         case List():
-            return ("list", described(shape.member, seen), (shape.length_min, shape.length_max))
+            in_key = type(shape.member) is Structure and shape.member.name == "KeySchemaElement"
+            length_max = None if in_key else shape.length_max
+            return ("list", described(shape.member, seen), (shape.length_min, length_max))
         case Map():
             return ("map", described(shape.value, seen), (shape.length_min, shape.length_max))
         case TableName():

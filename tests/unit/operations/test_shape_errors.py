@@ -78,7 +78,7 @@ def test_several_violations_are_one_message():
 
 
 def test_at_most_ten_violations_are_listed():
-    actual = words("CreateTable", {"TableName": "table", "KeySchema": [{}] * 9})
+    actual = words("CreateTable", {"TableName": "table", "AttributeDefinitions": [{}] * 9})
 
     assert actual.startswith("10 validation errors detected: ")
     assert 10 == actual.count("failed to satisfy constraint")
@@ -91,6 +91,12 @@ def test_at_most_ten_violations_are_listed():
             {"KeySchema": [{"AttributeName": "a", "KeyType": "x"}]},
             "Value 'x' at 'keySchema.1.member.keyType' failed to satisfy constraint: "
             "Member must satisfy enum value set: [HASH, RANGE]",
+        ),
+        (
+            {"KeySchema": [{"AttributeName": name, "KeyType": "HASH"} for name in "abc"]},
+            "Value '[KeySchemaElement(attributeName=a, keyType=HASH), KeySchemaElement(attributeName=b, keyType=HASH), "
+            "KeySchemaElement(attributeName=c, keyType=HASH)]' at 'keySchema' failed to satisfy constraint: "
+            "Member must have length less than or equal to 2",
         ),
         (
             {"KeySchema": []},
