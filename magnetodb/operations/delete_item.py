@@ -3,7 +3,8 @@
 from typing import Any
 
 from magnetodb.context import RequestContext
-from magnetodb.model.items import StoredItem
+from magnetodb.errors import ValidationException
+from magnetodb.model.items import StoredItem, canonical_item
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import CONDITIONAL_WRITE
 from magnetodb.operations.reads import named_table
@@ -13,10 +14,16 @@ from magnetodb.operations.writes import check_condition, check_return_values, co
 async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
     """Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
     placeholders = CONDITIONAL_WRITE.placeholders(request)
-    returns_old = check_return_values(request)
-    condition = None if placeholders is None else condition_of(request, placeholders)
-    if placeholders is not None:
-        placeholders.refuse_unused()
+    condition = None
+    try:
+        returns_old = check_return_values(request)
+        if placeholders is not None:
+            condition = condition_of(request, placeholders)
+            placeholders.refuse_unused()
+    except ValidationException:
+        # What is wrong with a value of the key goes before what is wrong with anything but the choice of parameters.
+        canonical_item(request["Key"])
+        raise
     table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from magnetodb.context import RequestContext
+from magnetodb.errors import ValidationException
 from magnetodb.model.capacity import Capacity, read_units
+from magnetodb.model.items import canonical_item
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import GET_ITEM
 from magnetodb.operations.reads import named_table, projection_of
@@ -15,9 +17,15 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     Raises ResourceNotFoundException, ValidationException.
     """
     placeholders = GET_ITEM.placeholders(request)
-    projection = None if placeholders is None else projection_of(request, placeholders)
+    projection = None
     if placeholders is not None:
-        placeholders.refuse_unused()
+        try:
+            projection = projection_of(request, placeholders)
+            placeholders.refuse_unused()
+        except ValidationException:
+            # What is wrong with a value of the key goes before what is wrong with expressions.
+            canonical_item(request["Key"])
+            raise
     table = cell.tables.known(context.project, request["TableName"]) or await named_table(cell, context, request)
     key = table.keys.requested_key(request["Key"])
     consistent = request.get("ConsistentRead") is True

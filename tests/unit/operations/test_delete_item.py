@@ -25,3 +25,12 @@ async def test_a_failed_condition_carries_the_item(service):
     )
 
     assert refusal == ("ConditionalCheckFailedException", "The conditional request failed")
+
+
+async def test_a_wrong_value_in_the_key_is_found_before_wrong_return_values_and_conditions(service):
+    request = {"TableName": "single", "Key": {"pk": {"N": "x"}}}
+    by_values = await service.refusal("DeleteItem", **request, ReturnValues="ALL_NEW")
+    by_condition = await service.refusal("DeleteItem", **request, ConditionExpression="a,")
+
+    wrong_value = ("ValidationException", "The parameter cannot be converted to a numeric value: x")
+    assert (wrong_value, wrong_value) == (by_values, by_condition)

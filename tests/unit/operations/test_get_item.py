@@ -42,3 +42,12 @@ async def test_a_null_member_is_an_absent_one(service):
     )
 
     assert answer == {}
+
+
+async def test_a_wrong_value_in_the_key_is_found_before_a_wrong_projection(service):
+    request = {"TableName": "single", "Key": {"pk": {"N": "x"}}}
+    by_expression = await service.refusal("GetItem", **request, ProjectionExpression="a,")
+    by_names = await service.refusal("GetItem", **request, AttributesToGet=["a", "a"])
+
+    wrong_value = ("ValidationException", "The parameter cannot be converted to a numeric value: x")
+    assert (wrong_value, wrong_value) == (by_expression, by_names)
