@@ -239,6 +239,7 @@ def updated_index(table: Table, index: Index, request: Request, now: float) -> I
                 f"ProvisionedThroughput should not be specified for index: {index.name}"
                 " when BillingMode is PAY_PER_REQUEST"
             )
+        check_bounds(throughput, index.name)
         index = replace(index, throughput=changed_throughput(index.throughput, throughput, f"index {index.name}", now))
     on_demand = on_demand_of(request, table.billing_mode)
     if on_demand is not None:

@@ -223,3 +223,9 @@ def test_a_table_in_use_is_not_changed(status, state):
     assert (
         f"Attempt to change a resource which is still in use: Table is being {state}: orders"
     ) == caught.value.message
+
+
+def test_throughput_of_an_index_beyond_all_bounds():
+    message = refusal(PROVISIONED, GlobalSecondaryIndexUpdates=index_units(1, 10**12 + 1))
+
+    assert "Given value 1000000000001 for WriteCapacityUnits is out of bounds for index global" == message
