@@ -26,7 +26,7 @@ NOW_SECONDS = 60
 
 
 class Sample(NamedTuple):
-    """A request, and what is printed of its answer (of that of the songs nothing is)."""
+    """A request, and what is printed of its answer (of that of the songs nothing is, nor of an empty body)."""
 
     operation: str
     request: dict
@@ -42,7 +42,7 @@ def samples(path, operation):
     """The samples of a page in their order."""
     found = []
     for block in BLOCK.finditer(path.read_text()):
-        body = json.loads(block["json"])
+        body = json.loads(block["json"] or "null")
         if block["kind"] == "Request":
             found.append(Sample(block["operation"] or operation, body, None, None))
         else:
@@ -68,7 +68,7 @@ def ask(ours, dynamodb_url):
         request = urllib.request.Request(dynamodb_url, json.dumps(sample.request).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS_MAX) as answer:
-                return answer.status, json.load(answer)
+                return answer.status, json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
