@@ -5,9 +5,12 @@ Nobody below wsgi.py and commands/ sees this; they pass values.
 """
 
 import argparse
+import difflib
+import glob
 import os
+import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -17,7 +20,19 @@ import magnetodb
 ConfigurationError = cfg.Error
 
 ENVIRONMENT_PREFIX: Final = "MAGNETODB_"
+PROJECT: Final = "magnetodb"
 HELP_COLUMNS: Final = 100
+
+TESTS_PREFIX: Final = "MAGNETODB_TEST_"
+"""Variables of our own tests; the programs do not read them."""
+
+ORCHESTRATOR_VARIABLE: Final = re.compile(
+    r"(.+_)?(SERVICE_(HOST|PORT(_.+)?)|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+"""What Kubernetes and Docker's links set, after the prefix, for a service that is called magnetodb or magnetodb-..."""
+
+ORCHESTRATOR_ADDRESS: Final = re.compile("(tcp|udp|sctp)://")
+"""What their variables that are named like ours begin with: MAGNETODB_PORT=tcp://10.0.0.1:8480."""
 
 OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
@@ -102,7 +117,8 @@ OPTIONS: Final[list[cfg.Opt]] = [
         "request-timeout",
         default=60.0,
         min=1.0,
-        help="Seconds in which a request must have come completely, and in which its answer must be taken.",
+        help="Seconds in which a request must have come completely, and in which its answer must be taken: "
+        "magnetodb-api only. Under gunicorn, seconds after which a request that has come is given up.",
     ),
     cfg.FloatOpt(
         "idle-timeout",
@@ -159,20 +175,121 @@ def configure(arguments: Sequence[str], environment: Mapping[str, str] | None = 
     """The options' values. Files: --config-file, or MAGNETODB_CONFIG_FILE, or else magnetodb.conf in ~/.magnetodb, ~
     or /etc/magnetodb.
 
-    Raises ConfigurationError where a file or a value is wrong; a wrong flag ends the process with the usage.
+    Raises ConfigurationError where a file or a value is wrong, and where a file or the environment has a name that no
+    option has; a wrong flag ends the process with the usage.
     """
     environment = os.environ if environment is None else environment
     files, others = split_files(arguments)
     if not files and ENVIRONMENT_PREFIX + "CONFIG_FILE" in environment:
         files = ["--config-file", environment[ENVIRONMENT_PREFIX + "CONFIG_FILE"]]
+    check_environment(environment)
+    check_flags(others)
     configuration = cfg.ConfigOpts()
     configuration.register_cli_opts(OPTIONS)
+    for file in files_read(files):
+        check_file(file)
     configuration(
-        [*files, *flags(environment), *others], project="magnetodb", version=magnetodb.__version__, use_env=False
+        [*files, *flags(environment), *others],
+        project=PROJECT,
+        version=magnetodb.__version__,
+        use_env=False,
+        default_config_files=default_files(),
+        default_config_dirs=default_directories(),
     )
     for option in OPTIONS:
-        configuration[option.dest]  # Values of files are checked when they are read.
+        configuration[option.dest]  # Values with $references are checked when they are read.
     return configuration
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise ConfigurationError where a variable is not known, or has a wrong value."""
+    options = {variable(option): option for option in OPTIONS}
+    for name, value in sorted(environment.items()):
+        if name in options:
+            check_value(name, options[name], value)
+        elif name.startswith(ENVIRONMENT_PREFIX) and not is_of_others(name, value):
+            raise cfg.Error(f"There is no option of the environment variable {name}.{suggestion(name, options)}")
+
+
+def is_of_others(name: str, value: str) -> bool:
+    """Whether a variable with our prefix is none of our options, and rightly so."""
+    return (
+        name == ENVIRONMENT_PREFIX + "CONFIG_FILE"
+        or name.startswith(TESTS_PREFIX)
+        or ORCHESTRATOR_VARIABLE.fullmatch(name.removeprefix(ENVIRONMENT_PREFIX)) is not None
+        or (name.endswith("PORT") and ORCHESTRATOR_ADDRESS.match(value) is not None)
+    )
+
+
+def check_flags(arguments: Sequence[str]) -> None:
+    """Raise ConfigurationError where a flag has a wrong value. Unknown flags are found later."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    options = [option for option in OPTIONS if not isinstance(option, cfg.BoolOpt)]
+    for option in options:
+        parser.add_argument(flag(option), action="append", nargs="?", dest=option.dest, default=[])
+    known, _ = parser.parse_known_args(list(arguments))
+    for option in options:
+        for value in getattr(known, option.dest):
+            if value is not None:
+                check_value(flag(option), option, value)
+
+
+def files_read(files: Sequence[str]) -> list[str]:
+    """The paths of all files that count, where `files` are the flags that name some."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-file", action="append")
+    parser.add_argument("--config-dir", action="append")
+    known = parser.parse_args(list(files))
+    paths = default_files() if known.config_file is None else known.config_file
+    directories = default_directories() if known.config_dir is None else known.config_dir
+    for directory in directories:
+        paths = [*paths, *sorted(glob.glob(os.path.join(os.path.expanduser(directory), "*.conf")))]
+    return [os.path.expanduser(path) for path in paths]
+
+
+def default_files() -> list[str]:
+    """magnetodb.conf, whatever the program is called: under gunicorn a gunicorn.conf in /etc is not ours."""
+    return list(dict.fromkeys(cfg.find_config_files(project=PROJECT, prog=PROJECT)))
+
+
+def default_directories() -> list[str]:
+    """magnetodb.conf.d, in the same places."""
+    return list(dict.fromkeys(cfg.find_config_dirs(project=PROJECT, prog=PROJECT)))
+
+
+def check_file(path: str) -> None:
+    """Raise ConfigurationError where a file has a section or an option that is not known, or a wrong value. A file that
+    cannot be read is reported later, by who reads it."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    try:
+        cfg.ConfigParser(path, sections).parse()
+    except (OSError, UnicodeDecodeError, cfg.ParseError):
+        return
+    options = {name: option for option in OPTIONS for name in (option.dest, option.name)}
+    for section, values in sections.items():
+        if section.upper() != "DEFAULT":
+            raise cfg.Error(f"{path}: there is no section [{section}]; all options belong to [DEFAULT].")
+        for name, given in values.items():
+            if name not in options:
+                raise cfg.Error(f"{path}: there is no option {name}.{suggestion(name, options)}")
+            for value in given:
+                check_value(f"{path}: {name}", options[name], value)
+
+
+def check_value(place: str, option: cfg.Opt, value: str) -> None:
+    """Raise ConfigurationError, which names the place, where an option cannot have the value."""
+    if "$" in value or (isinstance(option, cfg.BoolOpt) and not value):
+        return  # A $reference to another option can only be checked when it is read; an empty yes or no is a no.
+    try:
+        option.type(value)
+    except ValueError as error:
+        raise cfg.Error(f"{place} cannot be '{value}': {error}") from None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A sentence with the name that was probably meant, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Is {close[0]} meant?" if close else " `magnetodb-manage config sample` prints all options."
 
 
 def split_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -194,18 +311,10 @@ def flags(environment: Mapping[str, str]) -> list[str]:
         if value is None:
             continue
         if isinstance(option, cfg.BoolOpt):
-            result.append(flag(option) if truth(option, value) else flag(option).replace("--", "--no", 1))
+            result.append(flag(option) if value and option.type(value) else flag(option).replace("--", "--no", 1))
         else:
             result.append(f"{flag(option)}={value}")
     return result
-
-
-def truth(option: cfg.Opt, value: str) -> bool:
-    """A yes or no of the environment. Raises cfg.Error."""
-    try:
-        return bool(option.type(value)) if value else False
-    except ValueError as error:
-        raise cfg.ConfigFileValueError(f"{variable(option)}: {error}") from None
 
 
 def flag(option: cfg.Opt) -> str:
@@ -222,7 +331,8 @@ def sample() -> str:
     """The text of etc/magnetodb/magnetodb.conf.sample: every option with its help, commented out."""
     lines = [
         "# Configuration of MagnetoDB. Made by `magnetodb-manage config sample`; do not edit.",
-        "# Every option is also a flag and an environment variable; those win over a file.",
+        "# Every option is also a flag and an environment variable; those win over a file. A name that no",
+        "# option has is refused at the start, in a file, in the environment and on the command line.",
         "",
         "[DEFAULT]",
     ]

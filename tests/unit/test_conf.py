@@ -1,5 +1,6 @@
 """Where options come from, and the sample file."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,15 +66,58 @@ def test_neither_yes_nor_no_is_an_error():
         conf.configure([], {"MAGNETODB_ALLOW_ANONYMOUS_REMOTE": "perhaps"})
 
 
-def test_a_wrong_value_in_a_file_is_found_at_the_start(tmp_path, capsys):
+def test_a_wrong_value_is_found_at_the_start_and_its_place_is_named(tmp_path):
     file = tmp_path / "magnetodb.conf"
     file.write_text("[DEFAULT]\ndurability = perhaps\n")
 
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(conf.ConfigurationError, match=r"magnetodb\.conf: durability cannot be 'perhaps'.*full"):
         conf.configure(["--config-file", str(file)], {})
+    with pytest.raises(conf.ConfigurationError, match=r"^MAGNETODB_BIND_PORT cannot be 'http'"):
+        conf.configure([], {"MAGNETODB_BIND_PORT": "http"})
+    with pytest.raises(conf.ConfigurationError, match=r"^--bind-port cannot be '65536'"):
+        conf.configure(["--bind-port", "65536"], {})
 
-    assert 1 == caught.value.code
-    assert "full" in capsys.readouterr().err
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[DEFAULT]\nbind_prt = 1\n", "there is no option bind_prt. Is bind_port meant?"),
+        ("[DEFAULT]\nBIND_PORT = 1\n", "there is no option BIND_PORT."),
+        ("[api]\nbind_port = 1\n", "there is no section [api]"),
+    ],
+)
+@pytest.mark.parametrize("named", ["--config-file", "--config-dir", "MAGNETODB_CONFIG_FILE"])
+def test_a_name_in_a_file_that_no_option_has_is_refused(named, text, message, tmp_path):
+    file = tmp_path / "magnetodb.conf"
+    file.write_text(text)
+    arguments = [] if named.startswith("M") else [named, str(tmp_path if named.endswith("dir") else file)]
+
+    with pytest.raises(conf.ConfigurationError, match=re.escape(f"{file}: {message}")):
+        conf.configure(arguments, {} if arguments else {named: str(file)})
+
+
+@pytest.mark.parametrize("name", ["MAGNETODB_BIND_PRT", "MAGNETODB_PORT", "MAGNETODB_CONFIG_DIR", "MAGNETODB_DATA-DIR"])
+def test_a_variable_that_no_option_has_is_refused(name):
+    with pytest.raises(conf.ConfigurationError, match=f"no option of the environment variable {name}"):
+        conf.configure([], {name: "1"})
+
+
+def test_variables_of_others_are_left_alone():
+    environment = {
+        "PATH": "/bin",
+        "MAGNETODB": "yes",
+        "MAGNETODB_TEST_FUZZ": "1",
+        "MAGNETODB_SERVICE_HOST": "10.0.0.1",
+        "MAGNETODB_SERVICE_PORT": "8480",
+        "MAGNETODB_SERVICE_PORT_HTTP": "8480",
+        "MAGNETODB_PORT": "tcp://10.0.0.1:8480",
+        "MAGNETODB_PORT_8480_TCP": "tcp://10.0.0.1:8480",
+        "MAGNETODB_PORT_8480_TCP_ADDR": "10.0.0.1",
+        "MAGNETODB_API_SERVICE_HOST": "10.0.0.1",
+        "MAGNETODB_API_PORT": "tcp://10.0.0.1:8480",
+    }
+
+    assert 8480 == conf.configure([], environment).bind_port
 
 
 def test_the_environment_can_name_the_file(tmp_path):
