@@ -146,6 +146,14 @@ def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float],
     return worker
 
 
+def what_is_served(configuration: "ConfigOpts", service: Service) -> str:
+    """Two lines for an operator: what data, and who may ask."""
+    data_file = (
+        "none, data is in memory and gone when this ends" if configuration.memory else service.data_file.resolve()
+    )
+    return f"data file: {data_file}\nauth: {configuration.auth}"
+
+
 class LoopThread:
     """An event loop in a thread of its own, for fronts whose requests come in threads."""
 

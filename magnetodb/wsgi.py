@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from magnetodb import conf
 from magnetodb.api.app import create_app
-from magnetodb.service import LoopThread, StartError
+from magnetodb.service import LoopThread, StartError, what_is_served
 
 if TYPE_CHECKING:
     import falcon
@@ -28,4 +28,5 @@ def create() -> "falcon.App":
         print(f"magnetodb: {error}", file=sys.stderr)
         sys.exit(1)
     atexit.register(core.stop, service)
+    print(what_is_served(configuration, service), flush=True)
     return create_app(core, region=configuration.region, inspection=service.inspection)

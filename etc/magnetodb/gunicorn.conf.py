@@ -1,9 +1,14 @@
 """gunicorn -c etc/magnetodb/gunicorn.conf.py: the WSGI front. The options of magnetodb.conf and the environment count
 here too; gunicorn's own flags win."""
 
+import sys
+
 from magnetodb import conf, service
 
-_configuration = conf.configure([])
+try:
+    _configuration = conf.configure([])
+except conf.ConfigurationError as error:
+    raise SystemExit(f"magnetodb: {error}") from None
 
 wsgi_app = "magnetodb.wsgi:create()"
 bind = f"{_configuration.bind_host}:{_configuration.bind_port}"
@@ -30,3 +35,10 @@ def on_starting(server):
                 service.check_exposure(address[0], _configuration)
             except service.StartError as error:
                 raise SystemExit(f"magnetodb: {error}") from None
+
+
+def worker_exit(server, worker):
+    """End gunicorn where the service cannot start, instead of trying again for ever. Not where a later worker fails:
+    after SIGHUP it may have to wait until the one before it has let go of the data file."""
+    if not worker.booted and worker.age <= server.cfg.workers:
+        sys.exit(server.WORKER_BOOT_ERROR)

@@ -14,7 +14,7 @@ import uvloop
 from magnetodb import conf
 from magnetodb.api.figures import connections
 from magnetodb.api.server import Limits, Server
-from magnetodb.service import Service, StartError, check_exposure, open_service
+from magnetodb.service import Service, StartError, check_exposure, open_service, what_is_served
 
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
@@ -95,13 +95,9 @@ def announcement(configuration: "ConfigOpts", service: Service, host: str, port:
     credentials = 'aws_access_key_id="any", aws_secret_access_key="any"'
     if configuration.auth == "sigv4":
         credentials = 'aws_access_key_id="KEY_ID", aws_secret_access_key="SECRET"'
-    data_file = (
-        "none, data is in memory and gone when this ends" if configuration.memory else service.data_file.resolve()
-    )
     return (
         f"MagnetoDB listens on {url}\n"
-        f"data file: {data_file}\n"
-        f"auth: {configuration.auth}\n"
+        f"{what_is_served(configuration, service)}\n"
         f'boto3.client("dynamodb", endpoint_url="{url}", region_name="{configuration.region}", {credentials})'
     )
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -310,10 +311,10 @@ def test_what_was_written_is_there_after_a_restart(ours, front, new_server, tmp_
     assert ["table-0", "table-1"] == tables
 
 
-def start(*arguments, **environment):
-    """magnetodb-api that is expected to end by itself: (exit code, what it wrote to standard error)."""
+def start(*arguments, program=("magnetodb.commands.api",), **environment):
+    """A server that is expected to end by itself: (exit code, what it wrote to standard error)."""
     finished = subprocess.run(
-        [sys.executable, "-m", "magnetodb.commands.api", *arguments],
+        [sys.executable, "-m", *program, *arguments],
         capture_output=True,
         text=True,
         timeout=30,
@@ -340,6 +341,42 @@ def test_a_data_directory_that_cannot_be_is_a_clear_message(ours, tmp_path, plac
 
     assert 1 == code
     assert message.startswith("magnetodb-api: ")
+    assert "Traceback" not in message
+
+
+GUNICORN = ("gunicorn", "-c", "etc/magnetodb/gunicorn.conf.py")
+
+
+def test_gunicorn_ends_where_another_server_has_the_data_directory(ours, new_server, tmp_path):
+    new_server("magnetodb-api", tmp_path)
+
+    code, message = start(program=GUNICORN, MAGNETODB_BIND_PORT="0", MAGNETODB_DATA_DIR=str(tmp_path))
+
+    assert 3 == code
+    assert 1 == len(re.findall("^magnetodb: .*$", message, re.MULTILINE))
+    assert "Traceback" not in message
+
+
+def test_gunicorn_survives_a_reload(ours, new_server, wire_of):
+    """Its new worker comes before the old one has let go of the data file."""
+    server = new_server("gunicorn")
+    assert works(wire_of(server))
+
+    server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 30
+    while server.output.count("auth: none\n") < 2 and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+
+    assert 2 == server.output.count("auth: none\n")
+    assert works(wire_of(server))
+
+
+@pytest.mark.parametrize(("program", "name"), [(("magnetodb.commands.api",), "magnetodb-api"), (GUNICORN, "magnetodb")])
+def test_a_misspelled_option_is_a_clear_message(ours, tmp_path, program, name):
+    code, message = start(program=program, MAGNETODB_DATA_DIRECTORY=str(tmp_path))
+
+    assert 1 == code
+    assert message.startswith(f"{name}: There is no option of the environment variable MAGNETODB_DATA_DIRECTORY.")
     assert "Traceback" not in message
 
 
@@ -412,6 +449,14 @@ def test_the_start_says_what_to_know(ours, new_server, wire_of):
     assert re.search(r"^data file: /.*magnetodb\.sqlite$", text, re.MULTILINE)
     assert "auth: none\n" in said
     assert f'boto3.client("dynamodb", endpoint_url="{server.url}"' in text
+
+
+def test_gunicorn_says_what_it_serves(ours, new_server, wire_of):
+    server = new_server("gunicorn")
+    assert works(wire_of(server))
+
+    assert re.search(r"^data file: /.*magnetodb\.sqlite$", "".join(server.output), re.MULTILINE)
+    assert "auth: none\n" in server.output
 
 
 def test_many_clients_at_once(wire):
