@@ -1,6 +1,7 @@
 """From the options to a running core: the data file, the cell, the door. Both fronts start here."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import threading
@@ -16,7 +17,7 @@ from magnetodb.api.health import Inspection, storage_check
 from magnetodb.api.http_messages import Request, Response, is_loopback
 from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
-from magnetodb.errors import DataFileError, ServiceError, StorageError
+from magnetodb.errors import DataFileError, ServiceError, StorageError, StorageFull
 from magnetodb.operations import OPERATIONS
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations.injected_failures import InjectedFailures
@@ -27,7 +28,7 @@ from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import EXPIRE_ITEMS, Tables
 from magnetodb.worker import JOBS
-from magnetodb.worker.count_items import order_all
+from magnetodb.worker.count_items import order_lost
 from magnetodb.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float
     tables = Tables(driver)
     try:
         await tables.open()
-        if await tables.counts.open():
-            await order_all(tables, driver)
+        await tables.counts.open()
+        with contextlib.suppress(StorageFull):  # It is logged there, and job flush_counts orders it later.
+            await order_lost(tables, driver)
     except (StorageError, ServiceError) as error:
         await driver.close()
         raise StartError(f"the data file {driver.path} cannot be prepared: {error}") from None

@@ -4,11 +4,13 @@ Each process adds what its own writes change and stores the sums every few secon
 process that ends without storing them leaves its mark behind, and then tables are counted anew (`Recount`).
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
 import orjson
 
+from magnetodb.errors import StorageFull
 from magnetodb.model.derived_rows import Derived, derived
 from magnetodb.model.items import StoredItem
 from magnetodb.model.keys import TableKeys
@@ -24,6 +26,8 @@ UNCLEAN: Final = RowKey(COUNTS, b"-", b"")
 
 FLUSH_ROWS_MAX: Final = 100
 """So many sums are stored in one commit."""
+
+_log = logging.getLogger(__name__)
 
 
 class Counter:
@@ -64,6 +68,10 @@ class Counts:
         self._recounts: dict[str, Recount] = {}
         self.writes = 0
         """Writes added since the start: whether it grows tells background work that others are writing."""
+        self.lost = False
+        """Sums were lost with an earlier process, and not every table is ordered to be counted anew yet. Who has
+        ordered that says so here; the mark stays until then, whatever becomes of this process."""
+        self._marked = True
 
     def add(self, key: RowKey, old: StoredItem | None, new: StoredItem | None, followed: Derived) -> None:
         """Add a write that is durable, and what followed from it. Called once for each, before its caller awaits
@@ -100,19 +108,40 @@ class Counts:
         return {each: (max(counter.items, 0), max(counter.bytes, 0)) for each, counter in counters}
 
     async def open(self) -> bool:
-        """Leave the mark that says that sums are in memory. True if it was there: sums were lost."""
+        """Leave the mark that says that sums are in memory. True if it was there: sums were lost. Where no space is
+        left for it, reads can be served all the same: `flush` tries again. Raises other StorageErrors."""
         (row,) = await self._driver.get((UNCLEAN,))
-        await self._driver.commit([(Change(UNCLEAN, ANY, b"1"),)])
-        return row is not None
+        self.lost = self._marked = row is not None
+        try:
+            await self._mark()
+        except StorageFull as error:
+            _log.warning("The disk is full; reads are served, and writes as soon as there is room: %s", error)
+        return self.lost
 
     async def close(self) -> None:
         """Store all sums and take the mark away. No write may follow. Raises StorageErrors."""
-        while await self.flush():
+        while await self._store():
             pass
-        await self._driver.commit([(Change(UNCLEAN, ANY, None),)])
+        if not self.lost:
+            await self._driver.commit([(Change(UNCLEAN, ANY, None),)])
 
     async def flush(self) -> bool:
-        """Store up to FLUSH_ROWS_MAX sums that have changed; whether more may be left. Raises StorageErrors."""
+        """Store up to FLUSH_ROWS_MAX sums that have changed; whether more may be left. Leaves the mark first if `open`
+        had no space for it. Raises StorageErrors."""
+        if not self._marked:
+            try:
+                await self._mark()
+            except StorageFull:
+                if self.writes:
+                    raise
+                return False  # Nothing is in memory that could be lost.
+        return await self._store()
+
+    async def _mark(self) -> None:
+        await self._driver.commit([(Change(UNCLEAN, ANY, b"1"),)])
+        self._marked = True
+
+    async def _store(self) -> bool:
         changed = [
             (rows_id, counter)
             for rows_id, counter in self._counters.items()

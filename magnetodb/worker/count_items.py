@@ -48,6 +48,13 @@ async def order_all(tables: Tables, driver: Any) -> None:
         await order_once(driver, COUNT_ITEMS, table.id, {"project": table.project, "name": table.name})
 
 
+async def order_lost(tables: Tables, driver: Any) -> None:
+    """Have all tables counted if an earlier process lost sums and that is not ordered yet."""
+    if tables.counts.lost:
+        await order_all(tables, driver)
+        tables.counts.lost = False
+
+
 async def table_of(tables: Tables, task: Task) -> TableInfo | None:
     """The table that a task is about; None if it is gone."""
     info = await tables.refreshed(task.position["project"], task.position["name"])

@@ -1,12 +1,19 @@
 import asyncio
 import random
 
+import pytest
+
+from magnetodb.errors import StorageFull
 from magnetodb.model.derived_rows import NOTHING
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import TokenRange
+from magnetodb.operations.cell import Cell
+from magnetodb.storage.counts import UNCLEAN
 from magnetodb.storage.job_positions import done, first_task, order
+from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.tables import COUNT_ITEMS, Tables
-from magnetodb.worker import count_items
+from magnetodb.worker import count_items, flush_counts
+from magnetodb.worker.jobs import JobRun
 
 
 async def counted(world):
@@ -53,6 +60,51 @@ async def test_a_process_that_did_not_store_its_sums_is_noticed(world):
     await world.tables.counts.close()
 
     assert (False, True, False) == (clean, unclean, await Tables(world.driver).counts.open())
+
+
+class FullAtTimes:
+    """The driver, without room for commits while it is `full`."""
+
+    def __init__(self, driver):
+        self._driver = driver
+        self.full = True
+        self.get, self.scan = driver.get, driver.scan
+
+    async def commit(self, batches):
+        if self.full:
+            raise StorageFull("No space.")
+        return await self._driver.commit(batches)
+
+
+async def test_a_mark_without_space_is_left_by_the_next_flush_that_has_some(world):
+    driver = FullAtTimes(world.driver)
+    counts = Tables(driver).counts
+    opened = await counts.open()
+    await counts.flush()
+    unmarked = await world.driver.get([UNCLEAN])
+    driver.full = False
+    await counts.flush()
+
+    assert (False, [None]) == (opened, unmarked)
+    assert await Tables(world.driver).counts.open()
+
+
+async def test_sums_lost_before_the_disk_was_full_are_counted_when_there_is_room(world):
+    await Tables(world.driver).counts.open()
+    driver = FullAtTimes(world.driver)
+    tables = Tables(driver)
+    await tables.counts.open()
+    with pytest.raises(StorageFull):
+        await count_items.order_lost(tables, driver)
+    driver.full = False
+    await tables.counts.close()
+    kept = await world.driver.get([UNCLEAN])
+    cell = Cell(StorageManager(driver, tables), tables, world.cell.settings)
+    await flush_counts.step(JobRun("flush_counts", cell, driver))
+
+    assert [None] != kept
+    assert await first_task(world.driver, COUNT_ITEMS) is not None
+    assert not tables.counts.lost
 
 
 async def test_a_count_puts_lost_sums_right(world):
