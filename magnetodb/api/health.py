@@ -1,18 +1,20 @@
 """What GET / and GET /healthcheck say, in AWS's words, and what is wrong with a storage that does not work."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from magnetodb.api.metrics import Metrics
 from magnetodb.errors import StorageError
-from magnetodb.model.rows import ABSENT, CHECK, Change, RowKey
+from magnetodb.model.rows import ANY, Change, RowKey
 from magnetodb.storage.driver import StorageDriver
-from magnetodb.storage.tables import TABLES
+from magnetodb.storage.job_positions import LEASES
 
 CHECK_SECONDS_MAX: Final = 5.0
 
-NOTHING_THERE: Final = RowKey(TABLES, b"\x00healthcheck", b"")
+CHECKED: Final = RowKey(LEASES, b"\x00healthcheck", b"")
+"""Value: when the storage was last checked, in ns. No job has this name."""
 
 StorageCheck = Callable[[], str | None]
 """Looks whether the storage works: None, or a sentence that says what does not. Called outside the loop's thread."""
@@ -40,14 +42,14 @@ def unhealthy(fault: str) -> bytes:
 def storage_check(
     driver: StorageDriver, loop: asyncio.AbstractEventLoop, *, seconds_max: float = CHECK_SECONDS_MAX
 ) -> StorageCheck:
-    """Reads a row, and commits a batch that only compares: both ways to the storage, and nothing is written. The driver
-    belongs to that loop."""
+    """Reads a row, and writes it with another value: what only compares is no use of the disk, and a full one would not
+    be noticed. The driver belongs to that loop."""
 
     async def read() -> None:
-        await driver.get((NOTHING_THERE,))
+        await driver.get((CHECKED,))
 
     async def commit() -> None:
-        await driver.commit([(Change(NOTHING_THERE, ABSENT, CHECK),)])
+        await driver.commit([(Change(CHECKED, ANY, b"%d" % time.time_ns()),)])
 
     def check() -> str | None:
         for what, steps in (("reading", read), ("committing", commit)):
