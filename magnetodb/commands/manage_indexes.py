@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from magnetodb.commands.arguments import CommandError, command_line, counted, parsed, with_project
-from magnetodb.commands.manage_tables import reading_driver, table_named, table_names
+from magnetodb.commands.manage_tables import no_tables, reading_driver, require_data_file, table_named, table_names
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.index_check import TIME_TO_LIVE, Difference, check_index, repair
 from magnetodb.storage.job_positions import order_once
@@ -42,6 +42,7 @@ def index_repair(arguments: Sequence[str]) -> int:
     parser.add_argument("table", nargs="?", help="default: all tables of the project")
     parser.add_argument("index", nargs="?", help="default: all indexes")
     words, configuration = parsed(parser, arguments)
+    require_data_file(configuration)
     driver = SqliteDriver(Path(configuration.data_dir))
     result = asyncio.run(check(driver, words.project, words.table, words.index, repairs=True))
     return 0 if result.repaired == result.differences else 1
@@ -57,6 +58,8 @@ async def check(
         if repairs:
             await tables.open()
         names = [table] if table is not None else await table_names(tables, project)
+        if not names:
+            raise CommandError(await no_tables(tables, project))
         for name in names:
             info = await table_named(tables, project, name)
             for index_name in indexes_of(info, index):

@@ -1,6 +1,7 @@
 """magnetodb-manage tables: what tables there are, read from the data file whether a server has it or not."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
@@ -10,7 +11,7 @@ import orjson
 
 from magnetodb.commands.arguments import CommandError, command_line, parsed, with_project
 from magnetodb.context import RequestContext
-from magnetodb.errors import ResourceNotFoundException
+from magnetodb.errors import DataFileError, ResourceNotFoundException, RowTableNotFound
 from magnetodb.operations.table_description import table_description
 from magnetodb.policies import ADMIN
 from magnetodb.storage.driver import StorageDriver
@@ -31,17 +32,19 @@ def tables_list(arguments: Sequence[str]) -> int:
     parser = with_project(command_line("tables list"))
     parser.add_argument("named_project", metavar="PROJECT", nargs="?")
     words, configuration = parsed(parser, arguments)
-    # A server that was never started has no tables: that is no error.
-    if (Path(configuration.data_dir) / FILE_NAME).exists():
-        asyncio.run(print_tables(reading_driver(configuration), words.named_project or words.project))
+    asyncio.run(print_tables(reading_driver(configuration), words.named_project or words.project))
     return 0
 
 
 async def print_tables(driver: StorageDriver, project: str) -> None:
-    """A name on each line, in order. Closes the driver."""
+    """A name on each line, in order; where there is none, a sentence on standard error. Closes the driver."""
     try:
-        for name in await table_names(Tables(driver), project):
+        tables = Tables(driver)
+        names = await table_names(tables, project)
+        for name in names:
             print(name)
+        if not names:
+            print(await no_tables(tables, project), file=sys.stderr)
     finally:
         await driver.close()
 
@@ -55,6 +58,16 @@ async def table_names(tables: Tables, project: str) -> list[str]:
     except ResourceNotFoundException:  # The system tables were never made.
         return []
     return names
+
+
+async def no_tables(tables: Tables, project: str) -> str:
+    """A sentence that says so of a project, and which projects have some."""
+    try:
+        projects = sorted({table.project async for table in tables.all()})
+    except RowTableNotFound:  # The system tables were never made.
+        projects = []
+    others = f"; these have some: {', '.join(projects)}" if projects else ", nor has any other"
+    return f"Project {project} has no tables{others}."
 
 
 def tables_show(arguments: Sequence[str]) -> int:
@@ -89,6 +102,12 @@ async def table_named(tables: Tables, project: str, name: str) -> TableInfo:
 def reading_driver(configuration: "ConfigOpts") -> SqliteDriver:
     """The data file, to be read while a server has it or none. Raises DataFileError."""
     return SqliteDriver(Path(configuration.data_dir), read_only=True)
+
+
+def require_data_file(configuration: "ConfigOpts") -> None:
+    """Raise DataFileError where there is none: opening it to write would make an empty one."""
+    if not (Path(configuration.data_dir) / FILE_NAME).is_file():
+        raise DataFileError(f"There is no data file in {configuration.data_dir}.")
 
 
 def context_of(configuration: "ConfigOpts", project: str) -> RequestContext:

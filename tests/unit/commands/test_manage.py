@@ -13,9 +13,17 @@ def test_the_sample_is_printed(capsys):
     assert conf.sample() == capsys.readouterr().out
 
 
-def test_an_empty_directory_has_no_tables(capsys, tmp_path):
-    assert 0 == main(["tables", "list", "--data-dir", str(tmp_path)])
-    assert "" == capsys.readouterr().out
+@pytest.mark.parametrize(
+    "words",
+    ["tables list", "tables show orders", "index check", "index repair", "jobs", "backup FILE", "export orders FILE"],
+)
+def test_without_a_data_file_nothing_is_reported_and_nothing_made(capsys, tmp_path, words):
+    missing = tmp_path / "missing"
+    code = main([*words.replace("FILE", str(tmp_path / "file")).split(), "--data-dir", str(missing)])
+
+    assert 1 == code
+    assert f"magnetodb-manage: There is no data file in {missing}.\n" == capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_file_of_another_program_is_a_message(capsys, tmp_path):

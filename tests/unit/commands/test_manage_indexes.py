@@ -107,6 +107,15 @@ def test_what_is_not_there_is_a_sentence(run, table, capsys, words, sentence):
     assert f"magnetodb-manage: {sentence}\n" == capsys.readouterr().err
 
 
+def test_a_project_without_tables_is_no_success(run, table, capsys):
+    sentence = "Project typo has no tables; these have some: default.\n"
+    checked, refused = run("index", "check", "--project", "typo"), capsys.readouterr().err
+    listed, said = run("tables", "list", "typo"), capsys.readouterr()
+
+    assert (1, f"magnetodb-manage: {sentence}") == (checked, refused)
+    assert (0, "", sentence) == (listed, said.out, said.err)
+
+
 def test_without_a_data_file_there_is_nothing_to_check(run, tmp_path, capsys):
     assert 1 == run("index", "check")
     assert "There is no data file" in capsys.readouterr().err
