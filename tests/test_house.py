@@ -43,6 +43,7 @@ def test_every_operation_of_dynamodb_is_listed_as_served_or_not_yet(dynamodb_ope
     listed = re.findall(r"^\| (\w+) \| (served|not yet) \|$", compatibility, re.MULTILINE)
 
     assert [(name, "served" if name in OPERATIONS else "not yet") for name in dynamodb_operations] == listed
+    assert f"of {len(listed)} operations {len(OPERATIONS)} are served" in compatibility
 
 
 def test_operations_have_dynamodbs_names(dynamodb_operations):
