@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 EXCEEDED = (
     "ProvisionedThroughputExceededException",
@@ -59,7 +60,7 @@ def until_refused(call):
     for count in range(REQUESTS_MAX):
         try:
             call()
-        except Exception as error:
+        except ClientError as error:
             return count, (error.response["Error"]["Code"], error.response["Error"]["Message"])
     raise AssertionError("nothing was refused")
 
