@@ -27,7 +27,8 @@
     StorageError                                  what drivers raise; the manager or the door turns it into the above
     ├── StorageUnavailable  StorageFull  StorageBusy
     ├── RowTableNotFound                          the table was dropped
-    └── DataFileError                             the data file cannot be opened; a sentence for the operator
+    ├── DataFileError                             the data file cannot be opened; a sentence for the operator
+    └── ClusterError                              the cluster cannot be used as it is; a sentence for the operator
 
 Only `api/` knows status codes and `__type` prefixes.
 """
@@ -183,3 +184,8 @@ class RowTableNotFound(StorageError):
 
 class DataFileError(StorageError):
     """The data file cannot be opened: in use, not writable, another program's, too new. The message says which."""
+
+
+class ClusterError(StorageError):
+    """The Cassandra cluster cannot be used as it is: not reached, not let in, too old, not set up. The message says
+    which, and what to do."""

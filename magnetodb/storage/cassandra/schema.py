@@ -1,0 +1,123 @@
+"""The schema: a keyspace with a format, and where in it the rows of each row table are."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from magnetodb.errors import ClusterError, RowTableNotFound, StorageError
+from magnetodb.storage.cassandra import cql
+from magnetodb.storage.cassandra.session import Bound, Call, Consistency, DefiningSession, Kind, Result
+
+FORMAT_VERSION: Final = 1
+"""What this program reads and writes. A format that older programs would misread has a higher number."""
+
+LOCAL_TABLES_MAX: Final = 127
+"""Of one table, dropped ones included: `x` is a tinyint."""
+
+ROW_TABLE: Final = re.compile(r"[a-z0-9_]{1,48}")
+
+
+class Place(NamedTuple):
+    """Where the rows of a row table are: in a CQL table, under an `x` that is 0 but for local tables."""
+
+    table: str
+    x: int
+
+
+class RowTables:
+    """The places of row tables, as far as this process has met them. A dropped one stays until somebody finds out."""
+
+    def __init__(self, session: DefiningSession, keyspace: str) -> None:
+        self._session = session
+        self._keyspace = keyspace
+        self.places: dict[str, Place] = {}
+        self.parents: set[str] = set()
+        """CQL tables in which local tables live, or once lived."""
+
+    async def find(self, names: Iterable[str]) -> None:
+        """Have the places of these row tables in `places`. Raises RowTableNotFound, CassandraErrors."""
+        unknown = [name for name in dict.fromkeys(names) if name not in self.places]
+        if not unknown:
+            return
+        local = await self._read_local_tables()
+        for name in unknown:
+            place = local.get(name)
+            if place is None:
+                if not await self._exists(name):
+                    raise RowTableNotFound(name)
+                place = Place(name, 0)
+            self.places[name] = place
+
+    def forget(self, name: str) -> None:
+        """A call has found the row table gone."""
+        self.places.pop(name, None)
+
+    async def create(self, name: str, local_to: str | None) -> None:
+        """See StorageDriver.create_table."""
+        if not ROW_TABLE.fullmatch(name) or name.startswith(cql.OWN_PREFIX):
+            raise ValueError(f"no id of a row table: {name}")
+        if local_to is not None:
+            await self._create_local(name, local_to)
+        elif not await self._exists(name):
+            await self._session.define(cql.create_table(name))
+        await self.find((name,))
+
+    async def drop(self, name: str) -> None:
+        """See StorageDriver.drop_table."""
+        self.places.pop(name, None)
+        place = (await self._read_local_tables()).get(name)
+        if place is not None:
+            await _conditional(self._session, cql.DELETE_LOCAL_TABLE, (place.table, place.x, name))
+        elif await self._exists(name):
+            await self._session.define(cql.drop_table(name))
+        self.places.pop(name, None)
+
+    async def _create_local(self, name: str, parent: str) -> None:
+        """Give the local table the first number that is free."""
+        for x in range(1, LOCAL_TABLES_MAX + 1):
+            if name in await self._read_local_tables():
+                return
+            result = await _conditional(self._session, cql.INSERT_LOCAL_TABLE, (parent, x, name))
+            if result.applied:
+                return
+        raise StorageError(f"{parent} has had {LOCAL_TABLES_MAX} local tables")
+
+    async def _read_local_tables(self) -> dict[str, Place]:
+        result = await _select(self._session, cql.SELECT_LOCAL_TABLES, (), Consistency.LOCAL_QUORUM)
+        self.parents.update(parent for parent, _, _ in result.rows)
+        return {name: Place(parent, x) for parent, x, name in result.rows if name is not None}
+
+    async def _exists(self, name: str) -> bool:
+        result = await _select(self._session, cql.SELECT_TABLE, (self._keyspace, name), Consistency.LOCAL_ONE)
+        return bool(result.rows)
+
+
+async def create_schema(session: DefiningSession) -> None:
+    """The tables of the driver itself, and the format, in the keyspace of the session; what is there stays."""
+    for text in cql.CREATE_OWN_TABLES:
+        await session.define(text)
+    await _conditional(session, cql.INSERT_FORMAT, (FORMAT_VERSION,))
+
+
+async def check_format(session: DefiningSession, keyspace: str) -> None:
+    """Raises ClusterError with a sentence for the operator if this program cannot work with what the keyspace has."""
+    exists = await _select(session, cql.SELECT_TABLE, (keyspace, cql.FORMAT), Consistency.LOCAL_ONE)
+    found = exists.rows and (await _select(session, cql.SELECT_FORMAT, (), Consistency.LOCAL_QUORUM)).rows
+    if not found:
+        raise ClusterError(
+            f"The keyspace {keyspace} has no tables of MagnetoDB yet. Make them: magnetodb-manage cassandra setup"
+        )
+    ((version,),) = found
+    if version > FORMAT_VERSION:
+        raise ClusterError(
+            f"The keyspace {keyspace} has format {version}, made by a newer MagnetoDB; this one knows {FORMAT_VERSION}."
+            " Upgrade this server."
+        )
+
+
+async def _select(session: DefiningSession, text: str, values: tuple[object, ...], consistency: Consistency) -> Result:
+    return await session.execute(Call((Bound(text, values),), Kind.SINGLE, consistency, idempotent=True))
+
+
+async def _conditional(session: DefiningSession, text: str, values: tuple[object, ...]) -> Result:
+    return await session.execute(Call((Bound(text, values),), Kind.CONDITIONAL, Consistency.LOCAL_QUORUM))
