@@ -93,7 +93,13 @@ async def run(cell: Cell, context: RequestContext, operation_name: str, request:
     if cell.settings.failures is not None:
         cell.settings.failures.check(operation_name, request)
     try:
-        return await run_operation(cell, context, request)
+        try:
+            return await run_operation(cell, context, request)
+        except ResourceNotFoundException:
+            if not await cell.tables.may_be_behind():
+                raise
+            # Another process has deleted the table, or its index, and perhaps made another of its name.
+            return await run_operation(cell, context, request)
     except (ValidationException, ResourceNotFoundException):
         # The fast walk leaves attribute values to the operation; a wrong JSON type in any of them comes first.
         explain_types(shape, request)

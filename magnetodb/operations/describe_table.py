@@ -19,4 +19,4 @@ async def table_named(cell: Cell, context: RequestContext, name: str) -> Table:
     """The caller's table. Raises ResourceNotFoundException in the words of the operations on tables; those on items
     have others."""
     missing = f"Requested resource not found: Table: {name} not found"
-    return (await cell.tables.get(context.project, name, missing=missing)).table
+    return (await cell.tables.newest(context.project, name, missing=missing)).table

@@ -36,7 +36,7 @@ async def tagged_table(cell: Cell, context: RequestContext, arn: str) -> Table:
     name = check_arn(context, arn)
     # The word is spelled as AWS spells it.
     missing = f"Requested resource not found: ResourcArn: {arn} not found"
-    return (await cell.tables.get(context.project, name, missing=missing)).table
+    return (await cell.tables.newest(context.project, name, missing=missing)).table
 
 
 def check_arn(context: RequestContext, arn: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 from magnetodb.errors import ServiceError, StorageError, ThrottlingException
 from magnetodb.model.derived_rows import NOTHING, Derived, derived
 from magnetodb.model.items import StoredItem
-from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Page, Row, RowKey, SortRange, TokenRange
+from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Lost, Page, Row, RowKey, SortRange, TokenRange
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tables import TableInfo, Tables
@@ -169,13 +169,16 @@ class StorageManager:
                     if row is None or not row.pending or await self._still(row):
                         return Written(old, new)
                     continue
-                followed = derived(self._tables.current(info).keys, old, new)
-                (outcome,) = await self._driver.commit(((_change(key, row, old, new, followed),),))
+                current = self._tables.current(info)
+                followed = derived(current.keys, old, new)
+                (outcome,) = await self._driver.commit(((_change(key, row, old, new, followed), *current.guard),))
             except StorageError as error:
                 raise service_error(error) from error
             if type(outcome) is Committed:
                 self.counts.add(key, old, new, followed)
                 return Written(old, new)
+            if type(outcome) is Lost and outcome.position:
+                await self._tables.renew(info)
             await _pause(attempt)
         raise _too_many_races()
 
@@ -202,29 +205,34 @@ class StorageManager:
         rows = await self._driver.get([writes[each].key for each in left], for_write=True)
         batches = []
         decided = []
-        current = self._tables.current
         for each, row in zip(left, rows, strict=True):
             info, key, replace = writes[each]
             old = StoredItem(row.value) if row is not None and row.value else None
             new = replace(old)
-            followed = NOTHING if new is old else derived(current(info).keys, old, new)
+            current = self._tables.current(info)
+            followed = NOTHING if new is old else derived(current.keys, old, new)
             decided.append((Written(old, new), followed))
-            batches.append((_change(key, row, old, new, followed),))
+            batches.append((_change(key, row, old, new, followed), *current.guard))
         failure = None
         try:
             committed: Sequence[object] = await self._driver.commit(batches)
         except StorageError as error:
             failure, committed = error, error.outcomes
         lost = []
+        outdated: dict[str, TableInfo] = {}
         for each, (written, followed), outcome in zip(left, decided, committed, strict=failure is None):
             if type(outcome) is not Committed:
                 lost.append(each)
+                if type(outcome) is Lost and outcome.position:
+                    outdated[writes[each].info.table.id] = writes[each].info
                 continue
             outcomes[each] = written
             if written.new is not written.old:
                 self.counts.add(writes[each].key, *written, followed)
         if failure is not None:
             raise failure
+        for info in outdated.values():
+            await self._tables.renew(info)
         return lost
 
     async def write_items(
@@ -246,7 +254,7 @@ class StorageManager:
         leading = () if first is None else (first,)
         for attempt in range(WRITE_ATTEMPTS_MAX):
             try:
-                batch, decided, followed = await self._decide(writes)
+                batch, decided, followed, guarded = await self._decide(writes)
                 if isinstance(decided, WritesRefused):
                     batch = (*[each._replace(value=CHECK, derived=()) for each in leading], *batch)
                 else:
@@ -266,6 +274,9 @@ class StorageManager:
             position = outcome.position - len(leading)
             if position < 0:
                 raise FirstLost
+            if position >= len(writes):
+                await self._tables.renew(guarded[position - len(writes)])
+                position = 0
             await _pause(attempt)
         raise WritesLost(position)
 
@@ -290,17 +301,20 @@ class StorageManager:
         if any(reasons):
             # A refusal, too, must not be decided from what is not durable yet.
             checks = [Change(row.key, row, CHECK) for row in rows if row is not None and row.pending]
-            return _Decision(tuple(checks), WritesRefused(tuple(reasons)), [])
-        current = self._tables.current
-        followed = [
-            NOTHING if new is old else derived(current(write.info).keys, old, new)
-            for write, (old, new) in zip(writes, written, strict=True)
-        ]
-        changes = [
-            _change(write.key, row, old, new, each)
-            for write, row, (old, new), each in zip(writes, rows, written, followed, strict=True)
-        ]
-        return _Decision(tuple(changes), written, followed)
+            return _Decision(tuple(checks), WritesRefused(tuple(reasons)), [], [])
+        batch: list[Change] = []
+        followed: list[Derived] = []
+        guarded: dict[str, TableInfo] = {}
+        for write, row, (old, new) in zip(writes, rows, written, strict=True):
+            if new is old:
+                followed.append(NOTHING)
+            else:
+                info = guarded[write.info.table.id] = self._tables.current(write.info)
+                followed.append(derived(info.keys, old, new))
+            batch.append(_change(write.key, row, old, new, followed[-1]))
+        for info in guarded.values():
+            batch += info.guard
+        return _Decision(tuple(batch), written, followed, list(guarded.values()))
 
     async def _still(self, row: Row) -> bool:
         """Wait until a pending row is durable; False if it never was or has changed."""
@@ -309,11 +323,13 @@ class StorageManager:
 
 
 class _Decision(NamedTuple):
-    """What to commit, and what the outcome is if it is committed; what follows from each write."""
+    """What to commit, and what the outcome is if it is committed; what follows from each write. `guarded`: the tables
+    in the order of their guards, which end the batch."""
 
     batch: Batch
     outcome: list[Written] | WritesRefused
     followed: list[Derived]
+    guarded: list[TableInfo]
 
 
 class ItemPages:

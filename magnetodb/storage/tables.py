@@ -9,20 +9,47 @@ and dropped after its row is gone; a row of the system table `row_tables_in_doub
 
 An index of an existing table comes and goes in the same steps, and in between a job (ordered in the commit that says
 CREATING or DELETING) fills or drops its row table.
+
+Where several processes share a storage, every change steps the generation (`generations.py`), and `Freshness` says how
+they notice.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import Final, NamedTuple
 
 import orjson
 
-from magnetodb.errors import ResourceInUseException, ResourceNotFoundException, StorageError
+from magnetodb.errors import (
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ServiceUnavailable,
+    StorageError,
+    ThrottlingException,
+)
 from magnetodb.model.keys import TableKeys
-from magnetodb.model.rows import ABSENT, ANY, Batch, Change, Committed, Lost, Row, RowKey, SortRange, TokenRange
+from magnetodb.model.rows import (
+    ABSENT,
+    ANY,
+    CHECK,
+    Batch,
+    Change,
+    Committed,
+    Expected,
+    Lost,
+    Row,
+    RowKey,
+    SortRange,
+    TokenRange,
+)
 from magnetodb.model.table import Table
 from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.generations import GENERATION, GENERATIONS, Generation, What, with_change
 from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, cancelled, order
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKENS
@@ -31,9 +58,10 @@ TABLES: Final = "tables"
 """Partition: project; sort: name; value: Table.to_json()."""
 
 IN_DOUBT: Final = "row_tables_in_doubt"
-"""Partition: id of the table, or of the row table of one index; value: JSON list of row table ids."""
+"""Partition: id of the table, or of the row table of one index; value: JSON {"rows": ids of row tables, "at": when}, or
+only the list."""
 
-SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, COUNTS, JOB_POSITIONS, LEASES, TOKENS, TOKEN_EXPIRIES)
+SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, GENERATIONS, COUNTS, JOB_POSITIONS, LEASES, TOKENS, TOKEN_EXPIRIES)
 
 CHANGE_INDEXES: Final = "change_indexes"
 """The job that finishes what `change_index` begins; subject: id of the table; position: {"project", "name", ...}."""
@@ -50,74 +78,202 @@ table; position: {"project", "name"}."""
 
 CACHED_TABLES_MAX: Final = 10_000
 
+COPY_SECONDS_MAX: Final = 10.0
+"""POLLED: nobody writes by what he knew of a table so long ago."""
+
+IN_DOUBT_SECONDS: Final = 120.0
+"""A change that is so long under way among several processes was left behind by one that has ended."""
+
+GENERATION_ATTEMPTS_MAX: Final = 64
+"""Changes of other tables may come first so often."""
+
+READ_ATTEMPTS_MAX: Final = 4
+"""A table that changes while it is read is read again so often, and then not remembered."""
+
 NOT_FOUND: Final = "Requested resource not found"
+
+_PRESENT: Final = b"-"
+"""In the place of the value of a row of which only the version is compared."""
 
 
 class TableInfo(NamedTuple):
-    """A table and what follows from it. Immutable; a change of the table makes a new one."""
+    """A table and what follows from it. Immutable; a change of the table makes a new one.
+
+    `guard` belongs into every batch that was decided from this state, behind all other changes: where processes check
+    tables strictly, the batch is lost if the table was changed meanwhile.
+    """
 
     table: Table
     keys: TableKeys
+    guard: Batch = ()
+
+
+class Freshness(Enum):
+    """How a process knows that what it remembers of tables is what the storage has.
+
+    OFF: nobody else changes tables, because this process alone has the storage. Costs nothing.
+
+    STRICT: every request looks at the generation first, and every write is committed only while its table is as it was
+    when the write was decided (`TableInfo.guard`). A change counts for everybody from its commit on. For storages where
+    a row that is read again and again costs next to nothing.
+
+    POLLED: `poll`, to be called about once a second, looks at the generation; who has not managed to for
+    COPY_SECONDS_MAX may not write. A change counts for everybody `settle_seconds` after its commit.
+    """
+
+    OFF = "off"
+    STRICT = "strict"
+    POLLED = "polled"
 
 
 class Tables:
     """The tables of all projects. `open` comes before everything else.
 
-    The cache is right at any time because one process has the data file and every change goes through here.
+    `freshness`: what makes the cache right; the same for all processes that share the storage. `clock`: seconds since
+    the epoch. `commit_seconds`: how long a commit can be under way, by `monotonic`, from its decision until it either
+    has happened or never will; only POLLED needs it.
     """
 
-    def __init__(self, driver: StorageDriver) -> None:
+    def __init__(
+        self,
+        driver: StorageDriver,
+        *,
+        freshness: Freshness = Freshness.OFF,
+        clock: Callable[[], float] = time.time,
+        commit_seconds: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._driver = driver
+        self._freshness = freshness
+        self._clock = clock
+        self._monotonic = monotonic
         self.counts = Counts(driver)
         self._cached: dict[tuple[str, str], TableInfo] = {}
         self._changed: dict[str, TableInfo] = {}
+        self._generation = Generation()
+        self._changes_seen = 0
+        polled = freshness is Freshness.POLLED
+        self._writes_until: float | None = float("-inf") if polled else None
+        self.settle_seconds = COPY_SECONDS_MAX + commit_seconds if polled else 0.0
+        """So long after its commit a change of a table counts for everybody who may still write."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes have the storage too."""
+        return self._freshness is not Freshness.OFF
 
     async def open(self) -> None:
-        """Make the system tables, and finish what a crash left half done."""
+        """Make the system tables, and finish what a crash left half done: at once where this process alone has the
+        storage, else `finish_changes` does, which somebody must call now and then."""
         for system_table in SYSTEM_TABLES:
             await self._driver.create_table(system_table)
-        await self._driver.recover()
-        while True:
-            notes = await self._driver.scan(IN_DOUBT, TokenRange(), limit=100)
+        if self.shared:
+            await self.poll()
+        else:
+            await self._driver.recover()
+            await self.finish_changes(float("-inf"))
+
+    async def finish_changes(self, older_seconds: float = IN_DOUBT_SECONDS) -> None:
+        """Drop the row tables of all changes that were begun so long ago and left half done."""
+        after: RowKey | None = None
+        more = True
+        while more:
+            notes = await self._driver.scan(IN_DOUBT, TokenRange(), limit=100, after=after)
             for note in notes.rows:
-                await self._drop(note.key, orjson.loads(note.value))
-            if not notes.more:
-                return
+                after = note.key
+                rows_ids, at = _noted(note.value)
+                # From now on whoever wrote it cannot bring his change to its end, should he be alive.
+                if self._clock() - at >= older_seconds and await self._note(note.key, note, rows_ids) is not None:
+                    await self._drop(note.key, rows_ids)
+            more = notes.more
 
     def known(self, project: str, name: str) -> TableInfo | None:
-        """The table if it is cached, as it is for all requests but the first."""
-        return self._cached.get((project, name))
+        """The table if it is cached and nothing need be looked at, as it is for all requests but the first."""
+        return None if self._freshness is Freshness.STRICT else self._cached.get((project, name))
 
     async def get(self, project: str, name: str, *, missing: str = NOT_FOUND) -> TableInfo:
         """The table. Raises ResourceNotFoundException with the words `missing`."""
+        if self._freshness is Freshness.STRICT:
+            await self.notice()
         info = self._cached.get((project, name))
-        if info is not None:
-            return info
-        row = await self._row(_key(project, name))
-        if row is None:
+        return info if info is not None else await self._read(project, name, missing)
+
+    async def newest(self, project: str, name: str, *, missing: str = NOT_FOUND) -> TableInfo:
+        """The table as the storage has it now, for requests about the table itself. Raises as `get` does."""
+        if self._freshness is not Freshness.POLLED:
+            return await self.get(project, name, missing=missing)
+        info = await self.refreshed(project, name)
+        if info is None:
             raise ResourceNotFoundException(missing)
-        return self._remember(Table.from_json(row.value, version=row.version))
+        return info
 
     async def refreshed(self, project: str, name: str) -> TableInfo | None:
         """The table as the storage has it now, which from then on is what everybody here gets; None if it is gone.
 
         For jobs: a commit is in the storage a moment before the one who made it has told the cache.
         """
-        row = await self._row(_key(project, name))
-        if row is None:
-            return None
+        row, certain = await self._settled_row(_key(project, name))
         known = self._cached.get((project, name))
-        if known is not None and known.table.version >= row.version:
+        if row is None:
+            if known is not None:
+                self._forget(known.table)
+            return None
+        if known is not None and known.table.version == row.version:
             return known
-        return self._updated(Table.from_json(row.value, version=row.version))
+        table = Table.from_json(row.value, version=row.version)
+        return self._updated(table) if certain else self._info(table)
 
     def current(self, info: TableInfo) -> TableInfo:
-        """The newest state of a table that was got earlier.
+        """The newest state of a table that was got earlier. Raises ServiceUnavailable where that may be too old.
 
         Whoever decides a write from this, and commits it without waiting in between, misses no index: a new index is
         filled only after everybody sees it here.
         """
+        if self._writes_until is not None and self._monotonic() > self._writes_until:
+            raise ServiceUnavailable(
+                "What is known of the tables could not be refreshed for too long. Nothing was written."
+            )
         return self._changed.get(info.table.id, info) if self._changed else info
+
+    async def renew(self, info: TableInfo) -> None:
+        """Learn of a change for want of which a batch was lost, so that `current` gives the state to decide from anew.
+        Raises ResourceNotFoundException if the table is gone."""
+        renewed = await self.refreshed(info.table.project, info.table.name)
+        if renewed is None or renewed.table.id != info.table.id:
+            raise ResourceNotFoundException(NOT_FOUND)
+
+    async def notice(self) -> bool:
+        """Learn of the changes that others have made; whether there were some. Raises ServiceErrors."""
+        row = await self._row(GENERATION)
+        if row is None or row.version == self._generation.version:
+            return False
+        generation = Generation.of(row)
+        changes = generation.since(self._generation.number)
+        if changes is None:
+            for info in {**self._changed, **{each.table.id: each for each in self._cached.values()}}.values():
+                await self._look_again(info.table.project, info.table.name, info.table.id)
+        for _, what, project, name, table_id in changes or ():
+            if what != "created":
+                await self._look_again(project, name, table_id)
+        self._changes_seen += 1
+        if generation.number > self._generation.number:
+            self._generation = generation
+        return True
+
+    async def may_be_behind(self) -> bool:
+        """Whether what was not found may be there, now that this process has learnt of all changes. Raises
+        ServiceErrors."""
+        if self.shared:
+            await self.notice()
+        return self.shared
+
+    async def poll(self) -> None:
+        """Learn of the changes that others have made; for COPY_SECONDS_MAX from now this process may write. Raises
+        ServiceErrors."""
+        began = self._monotonic()
+        await self.notice()
+        if self._writes_until is not None:
+            self._writes_until = max(self._writes_until, began + COPY_SECONDS_MAX)
 
     async def all(self) -> AsyncIterator[Table]:
         """The tables of all projects, read from the storage."""
@@ -157,15 +313,16 @@ class Tables:
         note = _note(table)
         rows_ids = _rows_ids(table)
         try:
-            await self._driver.commit([(Change(note, ANY, orjson.dumps(rows_ids)),)])
+            noted = await self._note(note, ABSENT, rows_ids)
             await self._driver.create_table(table.rows_id)
             for index in table.indexes.values():
                 local_to = table.rows_id if index.kind == "LSI" else None
                 await self._driver.create_table(index.rows_id, local_to=local_to)
             table = _active(table)
-            outcome = await self._commit((Change(key, ABSENT, table.to_json()), Change(note, ANY, None)))
+            done = Change(note, ANY if noted is None else noted, None)
+            outcome = await self._commit_change("created", table, Change(key, ABSENT, table.to_json()), done)
             if isinstance(outcome, Lost):
-                await self._drop(note, rows_ids)
+                await self._give_up(note, rows_ids, outcome)
                 raise _exists(table)
         except StorageError as error:
             raise service_error(error) from error
@@ -187,7 +344,7 @@ class Tables:
         """
         key = _key(table.project, table.name)
         row = await self._current(key, table)
-        outcome = await self._commit((Change(key, row, table.to_json()), *also))
+        outcome = await self._commit_change("updated", table, Change(key, row, table.to_json()), *also)
         if isinstance(outcome, Lost):
             raise _in_use(table)
         return self._updated(self._stored(table, outcome.versions[0]))
@@ -215,10 +372,10 @@ class Tables:
         """Store a table that has a hidden row table more."""
         note = RowKey(IN_DOUBT, rows_id.encode(), b"")
         try:
-            await self._driver.commit([(Change(note, ANY, orjson.dumps([rows_id])),)])
+            noted = await self._note(note, ABSENT, [rows_id])
             await self._driver.create_table(rows_id)
             try:
-                return await self.update(table, ordered, Change(note, ANY, None))
+                return await self.update(table, ordered, Change(note, ANY if noted is None else noted, None))
             except (ResourceInUseException, ResourceNotFoundException):
                 await self._drop(note, [rows_id])
                 raise
@@ -229,11 +386,12 @@ class Tables:
         """Remove the table and all its rows. Raises as `update` does."""
         key, note, rows_ids = _key(table.project, table.name), _note(table), _rows_ids(table)
         row = await self._current(key, table)
-        outcome = await self._commit((Change(key, row, None), Change(note, ANY, orjson.dumps(rows_ids))))
+        noted = Change(note, ANY, self._note_value(rows_ids))
+        outcome = await self._commit_change("deleted", table, Change(key, row, None), noted)
         if isinstance(outcome, Lost):
             raise _in_use(table)
-        self._cached.pop((table.project, table.name), None)
-        self._changed.pop(table.id, None)
+        self._forget(table)
+        self._changes_seen += 1
         try:
             await self._drop(note, rows_ids)
         except StorageError as error:
@@ -244,6 +402,53 @@ class Tables:
         for rows_id in rows_ids:
             await self._driver.drop_table(rows_id)
         await self._driver.commit([(Change(note, ANY, None), *self.counts.forget(rows_ids))])
+
+    async def _note(self, note: RowKey, expected: Row | Expected, rows_ids: Sequence[str]) -> Row | None:
+        """Note that row tables are in doubt; the row of the note, None if it is not as expected. Raises
+        StorageErrors."""
+        value = self._note_value(rows_ids)
+        (outcome,) = await self._driver.commit([(Change(note, expected, value),)])
+        return Row(note, value, outcome.versions[0]) if isinstance(outcome, Committed) else None
+
+    def _note_value(self, rows_ids: Sequence[str]) -> bytes:
+        return orjson.dumps({"rows": rows_ids, "at": self._clock()})
+
+    async def _give_up(self, note: RowKey, rows_ids: Sequence[str], lost: Lost) -> None:
+        """Drop what was made for a change that was lost. Raises ServiceUnavailable where others do it, because they
+        hold the change for one of a process that has ended."""
+        if lost.position:
+            raise ServiceUnavailable("The change took too long and was given up.")
+        await self._drop(note, rows_ids)
+
+    async def _read(self, project: str, name: str, missing: str) -> TableInfo:
+        """The table, which is not cached."""
+        row, certain = await self._settled_row(_key(project, name))
+        if row is None:
+            raise ResourceNotFoundException(missing)
+        table = Table.from_json(row.value, version=row.version)
+        return self._remember(table) if certain else self._info(table)
+
+    async def _settled_row(self, key: RowKey) -> tuple[Row | None, bool]:
+        """The row, and whether it may be remembered: no change was noticed while it was read, which it could be from
+        before."""
+        row = None
+        for _ in range(READ_ATTEMPTS_MAX):
+            seen = self._changes_seen
+            row = await self._row(key)
+            if seen == self._changes_seen:
+                return row, True
+        return row, False
+
+    async def _look_again(self, project: str, name: str, table_id: str) -> None:
+        """Others have changed or deleted a table of this id."""
+        renewed = await self.refreshed(project, name)
+        if renewed is None or renewed.table.id != table_id:
+            self._changed.pop(table_id, None)
+
+    def _forget(self, table: Table) -> None:
+        """It is gone."""
+        self._cached.pop((table.project, table.name), None)
+        self._changed.pop(table.id, None)
 
     async def _row(self, key: RowKey) -> Row | None:
         try:
@@ -260,6 +465,20 @@ class Tables:
         if row.version != table.version:
             raise _in_use(table)
         return row
+
+    async def _commit_change(self, what: What, table: Table, *changes: Change) -> Committed | Lost:
+        """Commit a change of a table, and step the generation with it where others must notice."""
+        if not self.shared:
+            return await self._commit(changes)
+        for attempt in range(GENERATION_ATTEMPTS_MAX):
+            generation = await self._row(GENERATION)
+            outcome = await self._commit((*changes, with_change(generation, what, table)))
+            if isinstance(outcome, Committed) or outcome.position < len(changes):
+                return outcome
+            await asyncio.sleep(random.random() * min(0.001 * 2**attempt, 0.1))
+        raise ThrottlingException(
+            "Rate of requests exceeds the allowed throughput. Too many changes of tables at once."
+        )
 
     async def _commit(self, batch: Batch) -> Committed | Lost:
         try:
@@ -281,16 +500,30 @@ class Tables:
     def _remember(self, table: Table) -> TableInfo:
         cached = self._cached
         known = cached.get((table.project, table.name))
-        if known is not None and known.table.version >= table.version:
+        if known is not None and known.table.id == table.id and known.table.version >= table.version:
             return known
         if len(cached) >= CACHED_TABLES_MAX:
             del cached[next(iter(cached))]
-        info = cached[table.project, table.name] = TableInfo(table, TableKeys(table))
+        info = cached[table.project, table.name] = self._info(table)
+        if table.id in self._changed:
+            self._changed[table.id] = info
         return info
+
+    def _info(self, table: Table) -> TableInfo:
+        if self._freshness is not Freshness.STRICT:
+            return TableInfo(table, TableKeys(table))
+        key = _key(table.project, table.name)
+        return TableInfo(table, TableKeys(table), (Change(key, Row(key, _PRESENT, table.version), CHECK),))
 
 
 def _key(project: str, name: str) -> RowKey:
     return RowKey(TABLES, project.encode(), name.encode())
+
+
+def _noted(value: bytes) -> tuple[list[str], float]:
+    """The ids of a note, and when it was written."""
+    note = orjson.loads(value)
+    return (note, 0.0) if isinstance(note, list) else (note["rows"], note["at"])
 
 
 def _active(table: Table) -> Table:
