@@ -20,6 +20,7 @@ The functions take a CQL table's name and say which values are bound, in their o
 from typing import Any, Final, NamedTuple
 
 INTENTS: Final = "magnetodb_intents"
+INTENT_SLOTS: Final = "magnetodb_intent_slots"
 TRANSACTIONS: Final = "magnetodb_transactions"
 LOCAL_TABLES: Final = "magnetodb_local_tables"
 FORMAT: Final = "magnetodb_format"
@@ -28,6 +29,13 @@ OWN_PREFIX: Final = "magnetodb_"
 
 DEAD_ROW_SECONDS: Final = 259_200
 """A deleted row keeps its version so long, and an intent is kept so long: 3 days."""
+
+INTENT_SLOT_SECONDS: Final = 345_600
+"""4 days: a slot is known longer than the intents in it."""
+
+TRANSACTION_SECONDS: Final = 2_592_000
+"""The decision of a transaction is kept so long: 30 days. Within it recovery must have run: who meets a row that the
+transaction still holds later takes it for undone."""
 
 KEY: Final = "p = ? AND x = ? AND s = ?"
 
@@ -124,6 +132,19 @@ def put_unlocked(table: str) -> str:
     return f'UPDATE "{table}" {SET_ITEM}, ltx = null, lnew = null WHERE {KEY} {UNCHANGED}'
 
 
+def unlock(table: str) -> str:
+    """As `fence`, and no transaction holds the row any more. Binds the same."""
+    return (
+        f'UPDATE "{table}" USING TTL ? SET ver = ?, tok = ?, iver = ?, pend = ?, ltx = null, lnew = null'
+        f" WHERE {KEY} {UNCHANGED}"
+    )
+
+
+def check(table: str) -> str:
+    """Compare an item row that nobody holds, in a conditional batch. Binds p, x, s; the ver and tok expected."""
+    return f'UPDATE "{table}" SET lnew = null WHERE {KEY} {UNCHANGED}'
+
+
 def put_local(table: str) -> str:
     """A row of a local table, in the conditional batch of its item. Binds v; p, x, s."""
     return f'UPDATE "{table}" SET v = ? WHERE {KEY}'
@@ -155,30 +176,30 @@ def set_done(table: str) -> str:
 # ---- intents and transactions
 
 INSERT_INTENT: Final = (
-    f"INSERT INTO {INTENTS} (slot, shard, ts, tok, name, p, x, s, txn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " USING TIMESTAMP ?"
+    f"INSERT INTO {INTENTS} (slot, shard, ts, tok, name, p, x, s) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
-"""`name` is the CQL table and p, x, s the row; or `txn` is a transaction, and they are null. The last value is `ts`
-again."""
+"""`name` is the CQL table, and p, x, s the row. The last value is `ts` again."""
 
 DELETE_INTENT: Final = f"DELETE FROM {INTENTS} USING TIMESTAMP ? WHERE slot = ? AND shard = ? AND ts = ? AND tok = ?"
 
-SELECT_INTENTS: Final = f"SELECT ts, tok, name, p, x, s, txn FROM {INTENTS} WHERE slot = ? AND shard = ? LIMIT ?"
+SELECT_INTENTS: Final = f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? AND shard = ? LIMIT ?"
 
 SELECT_INTENTS_AFTER: Final = (
-    f"SELECT ts, tok, name, p, x, s, txn FROM {INTENTS} WHERE slot = ? AND shard = ? AND (ts, tok) > (?, ?) LIMIT ?"
+    f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? AND shard = ? AND (ts, tok) > (?, ?) LIMIT ?"
 )
 
-SELECT_INTENT_SLOTS: Final = f"SELECT DISTINCT slot, shard FROM {INTENTS}"
+INSERT_INTENT_SLOT: Final = f"INSERT INTO {INTENT_SLOTS} (day, slot, noted) VALUES (?, ?, ?) USING TIMESTAMP ?"
+"""`noted` is the timestamp, which is the last value."""
 
-INSERT_TRANSACTION: Final = (
-    f"INSERT INTO {TRANSACTIONS} (id, state, began, items) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
-)
+DELETE_INTENT_SLOT: Final = f"DELETE FROM {INTENT_SLOTS} USING TIMESTAMP ? WHERE day = ? AND slot = ?"
+"""Binds `noted` as the timestamp: a slot that was noted again stays."""
 
-UPDATE_TRANSACTION: Final = f"UPDATE {TRANSACTIONS} USING TTL ? SET state = ? WHERE id = ? IF state = ?"
-"""If it is not applied, found has state."""
+SELECT_INTENT_SLOTS: Final = f"SELECT slot, noted FROM {INTENT_SLOTS} WHERE day = ? AND slot >= ? LIMIT ?"
 
-SELECT_TRANSACTION: Final = f"SELECT state, began, items FROM {TRANSACTIONS} WHERE id = ?"
+DECIDE_TRANSACTION: Final = f"INSERT INTO {TRANSACTIONS} (id, state) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
+"""The first one decides. If it is not applied, found has state."""
+
+SELECT_TRANSACTION: Final = f"SELECT state FROM {TRANSACTIONS} WHERE id = ?"
 
 
 # ---- the schema
@@ -208,11 +229,12 @@ def drop_table(table: str) -> str:
 CREATE_OWN_TABLES: Final = (
     # gc_grace is the default: the batchlog forgets a batch that is older than the smallest one of its tables.
     f"CREATE TABLE IF NOT EXISTS {INTENTS} (slot bigint, shard smallint, ts bigint, tok uuid, name text, p blob,"
-    " x tinyint, s blob, txn uuid, PRIMARY KEY ((slot, shard), ts, tok))"
+    " x tinyint, s blob, PRIMARY KEY ((slot, shard), ts, tok))"
     f" WITH default_time_to_live = {DEAD_ROW_SECONDS} AND compaction = {{'class': 'TimeWindowCompactionStrategy',"
     " 'compaction_window_unit': 'HOURS', 'compaction_window_size': 1}",
-    f"CREATE TABLE IF NOT EXISTS {TRANSACTIONS} (id uuid PRIMARY KEY, state text, began bigint, items blob)"
-    f" WITH {COMPACTION}",
+    f"CREATE TABLE IF NOT EXISTS {INTENT_SLOTS} (day bigint, slot bigint, noted bigint, PRIMARY KEY ((day), slot))"
+    f" WITH default_time_to_live = {INTENT_SLOT_SECONDS} AND {COMPACTION}",
+    f"CREATE TABLE IF NOT EXISTS {TRANSACTIONS} (id uuid PRIMARY KEY, state text) WITH {COMPACTION}",
     f"CREATE TABLE IF NOT EXISTS {LOCAL_TABLES} (parent text, x tinyint, name text, PRIMARY KEY ((parent), x))"
     f" WITH {COMPACTION}",
     f"CREATE TABLE IF NOT EXISTS {FORMAT} (id text PRIMARY KEY, version int) WITH {COMPACTION}",
