@@ -52,6 +52,16 @@ OPTIONS: Final[list[cfg.Opt]] = [
         help="Keep the data in memory (in a directory of /dev/shm if that has room, else among the temporary files) "
         "and remove it when the server ends. For tests; data_dir and durability count for nothing then.",
     ),
+    cfg.IntOpt(
+        "workers",
+        default=1,
+        min=1,
+        max=64,
+        help="Processes that answer requests, behind one port and on one data file: magnetodb-api only. One process "
+        "uses one processor core; more than there are cores gain nothing. With several a supervisor starts them, and "
+        "another one in place of each that dies. Whatever this says there is one with memory and with "
+        "inject_failures, which are kept in the memory of one process.",
+    ),
     cfg.StrOpt(
         "auth",
         default="none",

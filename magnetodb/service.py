@@ -26,7 +26,7 @@ from magnetodb.policies import ROLES
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import EXPIRE_ITEMS, Tables
+from magnetodb.storage.tables import EXPIRE_ITEMS, Freshness, Tables
 from magnetodb.worker import JOBS
 from magnetodb.worker.count_items import order_lost
 from magnetodb.worker.worker import Worker
@@ -55,22 +55,29 @@ class Service(NamedTuple):
     inspection: Inspection
 
 
-async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float] = time.time) -> Service:
-    """Open the data file and the door. `clock`: seconds since the epoch, for all that is due at a time. Raises
-    StartError."""
+async def open_service(
+    configuration: "ConfigOpts", *, clock: Callable[[], float] = time.time, shared: bool = False, first: bool = True
+) -> Service:
+    """Open the data file and the door. `clock`: seconds since the epoch, for all that is due at a time. `shared`: this
+    is one of several processes of one service, whose parent has the data directory; `first`: no other one is at work.
+    Raises StartError."""
     authenticate = authentication(configuration)
     failures = injected_failures(configuration)
     request_log = opened_request_log(configuration)
     try:
-        driver = opened_driver(configuration)
+        driver = opened_driver(configuration, shared=shared)
     except DataFileError as error:
         raise StartError(str(error)) from None
-    tables = Tables(driver)
+    tables = Tables(driver, freshness=Freshness.STRICT if shared else Freshness.OFF, clock=clock)
     try:
         await tables.open()
         await tables.counts.open()
-        with contextlib.suppress(StorageFull):  # It is logged there, and job flush_counts orders it later.
-            await order_lost(tables, driver)
+        if first:
+            if shared:
+                await driver.recover()
+                await tables.finish_changes(float("-inf"))
+            with contextlib.suppress(StorageFull):  # It is logged there, and job flush_counts orders it later.
+                await order_lost(tables, driver)
     except (StorageError, ServiceError) as error:
         await driver.close()
         raise StartError(f"the data file {driver.path} cannot be prepared: {error}") from None
@@ -78,7 +85,7 @@ async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float
     throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
     cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
     intervals = {EXPIRE_ITEMS: configuration.expiry_interval}
-    worker = start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs)
+    worker = start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs, sole=not shared)
 
     async def close() -> None:
         await worker.stop()
@@ -98,11 +105,13 @@ async def open_service(configuration: "ConfigOpts", *, clock: Callable[[], float
     return Service(door, cell, driver.path, close, worker, inspection)
 
 
-def opened_driver(configuration: "ConfigOpts") -> SqliteDriver:
+def opened_driver(configuration: "ConfigOpts", *, shared: bool = False) -> SqliteDriver:
     """The storage that the options choose. Raises DataFileError."""
     if configuration.memory:
         return SqliteDriver(make_memory_directory(), durable=False)
-    return SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full")
+    return SqliteDriver(
+        Path(configuration.data_dir), durable=configuration.durability == "full", **({"shared": True} if shared else {})
+    )
 
 
 def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
@@ -138,12 +147,13 @@ def inspection_of(
     return Inspection(metrics, configuration.metrics == "everybody", storage_check(driver, loop))
 
 
-def start_jobs(cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool) -> Worker:
+def start_jobs(
+    cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool, sole: bool
+) -> Worker:
     """Run the jobs, some at intervals other than their own: without `run_jobs` only those that every process must
-    run."""
+    run. `sole`: the data file belongs to this process, and so do all jobs on it."""
     jobs = JOBS if run_jobs else {name: job for name, job in JOBS.items() if not job.leased}
-    # The data file belongs to this process, and so do all jobs on it.
-    worker = Worker(cell, driver, jobs, intervals=intervals, sole=True)
+    worker = Worker(cell, driver, jobs, intervals=intervals, sole=sole)
     worker.start()
     return worker
 

@@ -110,10 +110,16 @@ class Door:
 
 def new_request_id() -> str:
     """52 characters, as long as AWS's: who started this process, and which request of it."""
-    return _PROCESS + f"{next(_REQUESTS):012X}"
+    return _process + f"{next(_REQUESTS):012X}"
 
 
-_PROCESS: Final = f"{getrandbits(160):040X}"
+def begin_worker(number: int) -> None:
+    """Say, after the fork, which of several processes this is: its request ids begin with that number."""
+    global _process
+    _process = f"{number:02X}{getrandbits(152):038X}"
+
+
+_process = f"{getrandbits(160):040X}"
 _REQUESTS: Final = count(1)
 
 

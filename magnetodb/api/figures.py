@@ -47,11 +47,13 @@ def jobs(states: Callable[[], Mapping[str, Mapping[str, Any]]]) -> Source:
         since: dict[tuple[str, ...], float] = {(job,): state["since"] for job, state in known.items()}
         steps: dict[tuple[str, ...], float] = {(job,): state["steps"] for job, state in known.items()}
         failures: dict[tuple[str, ...], float] = {(job,): state["failures"] for job, state in known.items()}
+        status_words, since_words = "Processes in which the job has the status.", "When the job took its status."
+        failure_words = "Failures since it last worked."
         return [
-            Family("magnetodb_job_status", "1 for the status that a job has.", "gauge", ("job", "status"), status),
-            Family("magnetodb_job_status_since_seconds", "When the job took its status.", "gauge", ("job",), since),
+            Family("magnetodb_job_status", status_words, "gauge", ("job", "status"), status),
+            Family("magnetodb_job_status_since_seconds", since_words, "gauge", ("job",), since, "max"),
             Family("magnetodb_job_steps", "Steps that the job has taken.", "counter", ("job",), steps),
-            Family("magnetodb_job_failures_in_a_row", "Failures since it last worked.", "gauge", ("job",), failures),
+            Family("magnetodb_job_failures_in_a_row", failure_words, "gauge", ("job",), failures, "max"),
         ]
 
     return figures
@@ -67,7 +69,7 @@ def index_lag(cell: Cell, driver: StorageDriver, loop: asyncio.AbstractEventLoop
         except (TimeoutError, StorageError, ServiceError):
             return []  # Better no figure than a wrong one; /healthcheck says what is the matter.
         words = "Items that an index which is being filled still lacks."
-        return [Family("magnetodb_index_backfill_items_left", words, "gauge", TABLE_LABELS, values)]
+        return [Family("magnetodb_index_backfill_items_left", words, "gauge", TABLE_LABELS, values, "max")]
 
     return figures
 

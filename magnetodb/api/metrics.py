@@ -1,10 +1,13 @@
 """What GET /metrics shows. Requests count in plain integers; Prometheus's library is imported, and everything added up,
-when somebody asks.
+when somebody asks. Where several processes serve, what is shown is the sum of their snapshots.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
+
+import orjson
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -33,13 +36,15 @@ THROTTLES: Final = frozenset(
 
 
 class Family(NamedTuple):
-    """Some figures of one name: a value for each tuple of label values."""
+    """Some figures of one name: a value for each tuple of label values. `of_several`: what those of several processes
+    are together; a counter always their sum."""
 
     name: str
     help: str
     kind: Literal["counter", "gauge"]
     labels: tuple[str, ...]
     values: Mapping[tuple[str, ...], float]
+    of_several: Literal["sum", "max", "min"] = "sum"
 
 
 class Sizes(NamedTuple):
@@ -51,6 +56,77 @@ class Sizes(NamedTuple):
     total: int
 
 
+class Snapshot(NamedTuple):
+    """All figures of one process. `requests`: the counters of each operation and error."""
+
+    requests: Mapping[tuple[str, str], list[int]]
+    families: list[Family]
+    sizes: list[Sizes]
+
+    def to_json(self) -> bytes:
+        """For another process."""
+        families = [
+            (name, words, kind, labels, list(values.items()), of_several)
+            for name, words, kind, labels, values, of_several in self.families
+        ]
+        return orjson.dumps((list(self.requests.items()), families, [tuple(each) for each in self.sizes]))
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The other way round."""
+        requests, families, sizes = orjson.loads(data)
+        return cls(
+            {(operation, error): counters for (operation, error), counters in requests},
+            [
+                Family(name, words, kind, tuple(labels), {tuple(key): value for key, value in values}, of_several)
+                for name, words, kind, labels, values, of_several in families
+            ],
+            [Sizes(*each) for each in sizes],
+        )
+
+    def counted(self) -> Self:
+        """What stays when the process has ended: counters, no gauges."""
+        return self._replace(families=[family for family in self.families if family.kind == "counter"])
+
+
+def together(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """The figures of several processes as those of one."""
+    requests: dict[tuple[str, str], list[int]] = {}
+    families: dict[str, Family] = {}
+    sizes: dict[str, Sizes] = {}
+    for snapshot in snapshots:
+        for key, counters in snapshot.requests.items():
+            requests[key] = _added(requests[key], counters) if key in requests else counters
+        for family in snapshot.families:
+            known = families.get(family.name)
+            families[family.name] = family if known is None else _joined(known, family)
+        for each in snapshot.sizes:
+            if each.name in sizes:
+                one = sizes[each.name]
+                sizes[each.name] = one._replace(
+                    counters=_added(one.counters, each.counters), total=one.total + each.total
+                )
+            else:
+                sizes[each.name] = each
+    return Snapshot(requests, list(families.values()), list(sizes.values()))
+
+
+def _joined(one: Family, other: Family) -> Family:
+    values = dict(one.values)
+    for labels, value in other.values.items():
+        if labels not in values:
+            values[labels] = value
+        elif one.of_several == "sum":
+            values[labels] += value
+        else:
+            values[labels] = (max if one.of_several == "max" else min)(values[labels], value)
+    return one._replace(values=values)
+
+
+def _added(counters: list[int], others: list[int]) -> list[int]:
+    return [one + other for one, other in zip_longest(counters, others, fillvalue=0)]
+
+
 Source = Callable[[], Iterable[Family | Sizes]]
 """Something else that has figures, asked when /metrics is. It is called in a thread of its own."""
 
@@ -59,14 +135,16 @@ class Metrics:
     """The counters of one door. `latencies` has a list for each operation: a counter for each number of bits, then
     TOTAL. The door counts in them directly, which costs less than a call.
 
-    `sources` are asked for further figures; whoever has some adds itself.
+    `sources` are asked for further figures; whoever has some adds itself. `others`: asks for the snapshots that are to
+    be added, those of other processes; it is called in a thread of its own.
     """
 
-    __slots__ = ("_failures", "_registry", "latencies", "sources", "started")
+    __slots__ = ("_failures", "_registry", "latencies", "others", "sources", "started")
 
     def __init__(self, operations: Iterable[str]) -> None:
         self.latencies = {name: _counters() for name in (*operations, UNKNOWN_OPERATION)}
         self.sources: list[Source] = []
+        self.others: Callable[[], list[Snapshot]] = list
         self.started = time.time()
         self._failures: dict[tuple[str, str], list[int]] = {}
         self._registry: CollectorRegistry | None = None
@@ -91,16 +169,27 @@ class Metrics:
 
     def collect(self) -> Iterator[Any]:
         """Prometheus's collector interface: the families of figures as they are now."""
+        requests, families, sizes = together([self.snapshot(), *self.others()])
+        yield _latencies(requests)
+        yield _family(throttles(requests))
+        for family in families:
+            yield _family(family)
+        for each in sizes:
+            yield _sizes(each)
+
+    def snapshot(self) -> Snapshot:
+        """The figures of this process alone. Sources are asked: not for the event loop's thread."""
         counters = {(name, ""): list(counted) for name, counted in self.latencies.items()}
         counters |= {key: list(counted) for key, counted in list(self._failures.items())}
-        yield _latencies({key: counted for key, counted in counters.items() if any(counted[:TOTAL])})
-        yield _family(throttles(counters))
-        yield _family(
-            Family("magnetodb_start_time_seconds", "When the service was opened.", "gauge", (), {(): self.started})
+        began = Family(
+            "magnetodb_start_time_seconds", "When the service was opened.", "gauge", (), {(): self.started}, "min"
         )
-        for source in list(self.sources):
-            for figures in source():
-                yield _sizes(figures) if isinstance(figures, Sizes) else _family(figures)
+        figures: list[Family | Sizes] = [each for source in list(self.sources) for each in source()]
+        return Snapshot(
+            {key: counted for key, counted in counters.items() if any(counted[:TOTAL])},
+            [began, *(each for each in figures if isinstance(each, Family))],
+            [each for each in figures if isinstance(each, Sizes)],
+        )
 
 
 def throttles(counters: Mapping[tuple[str, str], list[int]]) -> Family:

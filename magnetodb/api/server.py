@@ -6,9 +6,10 @@ small thread pool. One timer sweeps all connections for those that were silent t
 
 import asyncio
 import logging
+import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,8 @@ import httptools
 from magnetodb.api import stepping
 from magnetodb.api.dynamodb import Door, error_response, new_request_id, preflight, too_large
 from magnetodb.api.http_messages import BODY_BYTES_MAX, Headers, Request, Response, joined_headers
+from magnetodb.api.processes import Process
+from magnetodb.api.shared_listeners import LISTEN_BACKLOG, SharedListeners
 from magnetodb.api.wsgi_bridge import call_application
 from magnetodb.errors import InvalidAction, ServiceError, ServiceUnavailable
 
@@ -32,7 +35,6 @@ LINGER_SECONDS: Final = 5.0
 """How long the rest of a refused request is read and thrown away, so that its answer reaches the client."""
 
 APPLICATION_THREADS: Final = 4
-LISTEN_BACKLOG: Final = 1024
 
 REFUSED_CONNECTIONS_MAX: Final = 32
 """Over the limit of connections so many are told that there are too many; those that come then are just closed."""
@@ -80,6 +82,7 @@ class Server:
         self._application: Any = None
         self._threads = ThreadPoolExecutor(APPLICATION_THREADS, "application")
         self._listener: asyncio.Server | None = None
+        self._shared: SharedListeners | None = None
         self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -90,11 +93,19 @@ class Server:
         address = self._listener.sockets[0].getsockname()
         return address[0], address[1]
 
+    def share(self, listeners: Sequence[socket.socket], process: Process) -> None:
+        """Take connections from sockets that other processes take some from, too."""
+        self._shared = SharedListeners(listeners, process, lambda: Connection(self))
+        self._sweep()
+        self._shared.open()
+
     async def stop(self) -> None:
         """Take no more connections, finish the requests in hand (for a bounded time), and close."""
         self.stopping = True
         if self._listener:
             self._listener.close()
+        if self._shared:
+            self._shared.close()
         self.flush()
         for connection in list(self.connections):
             connection.close_when_idle()
@@ -127,6 +138,8 @@ class Server:
         """Count a connection out."""
         self.connections.discard(connection)
         self.refused.discard(connection)
+        if self._shared:
+            self._shared.process.left()
         self.check_empty()
 
     def check_empty(self) -> None:
@@ -164,7 +177,17 @@ class Server:
         self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
         for connection in (*self.connections, *self.refused):
             connection.check_time(self.now)
+        if self._shared:
+            self._shared.process.say_seen()
+            self._send_away(self._shared.surplus())
         self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _send_away(self, surplus: int) -> None:
+        """Have some clients that are at work come again, so that another process gets them."""
+        if surplus:
+            at_work = [each for each in self.connections if self.now - each.since < 2 * SWEEP_SECONDS]
+            for connection in at_work[:surplus]:
+                connection.close_after_next_answer()
 
 
 class Connection(asyncio.Protocol):
@@ -212,6 +235,10 @@ class Connection(asyncio.Protocol):
         self._closing = True
         if self.is_idle and not self._unread_bytes:
             self._transport.close()
+
+    def close_after_next_answer(self) -> None:
+        """Tell the client, with the next answer, to come again by another connection."""
+        self._closing = True
 
     def abort(self) -> None:
         """Close now."""
