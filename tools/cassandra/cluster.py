@@ -137,9 +137,11 @@ class Cluster:
         if len(running) < 3:
             return
         for node in running:
-            while not probe.reaches_three(node.address, self.settings.port):
+            while failure := probe.failure_of_three(node.address, self.settings.port):
                 if time.monotonic() > deadline:
-                    raise ClusterError(f"Node {node.number} does not see the others in time; see {node.log}.")
+                    raise ClusterError(
+                        f"Node {node.number} does not reach the others in time: {failure}. See {node.log}."
+                    )
                 time.sleep(POLL_SECONDS)
 
     def chosen(self, node: int | None) -> Sequence[Node]:
@@ -181,7 +183,8 @@ def settled(directory: Path, wanted: Settings | None) -> Settings:
         return remembered
     if any(getattr(wanted, name) != getattr(remembered, name) for name in FIXED):
         raise ClusterError(
-            f"The cluster in {directory} keeps what it began with: nodes {remembered.nodes}, address {remembered.address}, "
-            f"ports {remembered.port} and {remembered.storage_port}. Remove it, or take another directory."
+            f"The cluster in {directory} keeps what it began with: nodes {remembered.nodes}, address "
+            f"{remembered.address}, ports {remembered.port} and {remembered.storage_port}. Remove it, or take another "
+            "directory."
         )
     return dataclasses.replace(wanted, name=remembered.name)

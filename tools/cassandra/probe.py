@@ -13,13 +13,15 @@ RESULT: Final = 0x08
 CONSISTENCY_ALL: Final = 5
 SKIP_METADATA: Final = 2
 HEADER_BYTES: Final = 9
+ERROR_TEXT_OFFSET: Final = 6
+"""After the code and the length of the text."""
 
 CONNECT_SECONDS_MAX: Final = 1
 ANSWER_SECONDS_MAX: Final = 5
 
 READ_OF_ALL: Final = (
     b"SELECT parent_id FROM system_distributed.parent_repair_history"
-    b" WHERE parent_id = 00000000-0000-0000-0000-000000000000"
+    b" WHERE parent_id = 00000000-0000-1000-8000-000000000000"
 )
 """Of a keyspace that every cluster has, with three replicas of each row."""
 
@@ -33,15 +35,19 @@ def serves(address: str, port: int) -> bool:
         return False
 
 
-def reaches_three(address: str, port: int) -> bool:
-    """Whether the node, as the coordinator of a read at consistency ALL, gets the answers of three live replicas."""
+def failure_of_three(address: str, port: int) -> str | None:
+    """Why the node, as the coordinator of a read at consistency ALL, does not get the answers of three live replicas,
+    or None where it does."""
     query = len(READ_OF_ALL).to_bytes(4) + READ_OF_ALL + CONSISTENCY_ALL.to_bytes(2) + bytes([SKIP_METADATA])
     try:
         with connected(address, port) as connection:
             asked(connection, STARTUP, b"\0\1\0\x0bCQL_VERSION\0\x053.0.0")
-            return asked(connection, QUERY, query)[0] == RESULT
-    except OSError:
-        return False
+            opcode, body = asked(connection, QUERY, query)
+    except OSError as error:
+        return str(error)
+    if opcode == RESULT:
+        return None
+    return body[ERROR_TEXT_OFFSET:].decode(errors="replace") if opcode == ERROR else f"the answer is of kind {opcode}"
 
 
 def connected(address: str, port: int) -> socket.socket:

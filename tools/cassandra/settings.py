@@ -183,7 +183,7 @@ def jvm_flags(settings: Settings, directory: Path, *, agent: Path, archive: Path
         # Waiting for strangers, which a cluster on one machine does not have.
         "-Dcassandra.ring_delay_ms=0",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-        "-Dcassandra.superuser_setup_delay_ms=0",
+        "-Dcassandra.superuser_setup_delay_ms=1000",
         "-Dcassandra.shutdown_announce_in_ms=0",
         "-Dcassandra.consistent.rangemovement=false",
     ]
