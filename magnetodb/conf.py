@@ -42,6 +42,15 @@ OPTIONS: Final[list[cfg.Opt]] = [
     ),
     cfg.PortOpt("bind-port", default=8480, help="Port to listen on. 0: any free port; it is printed at the start."),
     cfg.StrOpt(
+        "storage",
+        default="sqlite",
+        choices=[
+            ("sqlite", "a file of this machine (data_dir), for one server"),
+            ("cassandra", "a Cassandra cluster (cassandra_contact_points and so on), for any number of servers"),
+        ],
+        help="Where the data is.",
+    ),
+    cfg.StrOpt(
         "data-dir",
         default="data",
         help="Directory of the data file; it is made if it is not there. One server at a time owns it.",
@@ -61,6 +70,87 @@ OPTIONS: Final[list[cfg.Opt]] = [
         "uses one processor core; more than there are cores gain nothing. With several a supervisor starts them, and "
         "another one in place of each that dies. Whatever this says there is one with memory and with "
         "inject_failures, which are kept in the memory of one process.",
+    ),
+    cfg.ListOpt(
+        "cassandra-contact-points",
+        default=["127.0.0.1"],
+        sample_default="10.0.0.1,10.0.0.2,10.0.0.3",
+        help="Addresses of some nodes of the cluster, separated by commas; the others are found through any of them. "
+        "This and the following are for storage = cassandra only.",
+    ),
+    cfg.PortOpt("cassandra-port", default=9042, help="Port on which all nodes listen for clients."),
+    cfg.StrOpt(
+        "cassandra-keyspace",
+        default="magnetodb",
+        regex="^[a-z][a-z0-9_]{0,47}$",
+        help="Keyspace of this service: of several services on one cluster, each has its own.",
+    ),
+    cfg.ListOpt(
+        "cassandra-replication",
+        default=[],
+        sample_default="dc1:3,dc2:3",
+        help="Copies of the data by data centre, DATA_CENTRE:COPIES separated by commas, for a keyspace that is to be "
+        "made. Empty: three in the local data centre, or as many as it has nodes. An existing keyspace is changed by "
+        "ALTER KEYSPACE and a repair.",
+    ),
+    cfg.StrOpt(
+        "cassandra-local-dc",
+        default="",
+        help="The data centre that is asked, and in which a majority of copies decides. Empty: that of the contact "
+        "point which answers first, for clusters that have one.",
+    ),
+    cfg.StrOpt("cassandra-username", default="", help="User, where the cluster asks for one. Empty: none."),
+    cfg.StrOpt(
+        "cassandra-password",
+        default="",
+        secret=True,
+        help="Its password. Give it in a file or in the environment: a command line can be read by every user of the "
+        "machine.",
+    ),
+    cfg.StrOpt(
+        "cassandra-tls-ca",
+        default="",
+        help="File with the certificates by which the nodes are known. Empty: connections are not encrypted.",
+    ),
+    cfg.StrOpt(
+        "cassandra-tls-cert",
+        default="",
+        help="File with this server's own certificate and its key, where the cluster asks for one. Empty: none.",
+    ),
+    cfg.BoolOpt(
+        "cassandra-tls-verify-names",
+        default=True,
+        help="Whether a node's certificate must name its address.",
+    ),
+    cfg.StrOpt(
+        "cassandra-read-consistency",
+        default="local_one",
+        choices=[
+            ("local_one", "one copy is asked: fastest, and may be behind for a moment, as DynamoDB's such reads may"),
+            ("local_quorum", "a majority of the local data centre's copies, as for consistent reads"),
+        ],
+        help="How reads are made that need not be consistent.",
+    ),
+    cfg.BoolOpt(
+        "cassandra-create-schema",
+        default=False,
+        help="Make the keyspace and its tables at the start if they are not there, as `magnetodb-manage cassandra "
+        "setup` does.",
+    ),
+    cfg.FloatOpt(
+        "cassandra-request-timeout",
+        default=10.0,
+        min=1.0,
+        max=60.0,
+        help="Seconds after which an answer of the cluster is no longer waited for. More than the nodes' own timeouts, "
+        "which say more precisely what happened. All servers of one keyspace must have the same.",
+    ),
+    cfg.IntOpt(
+        "cassandra-in-flight-max",
+        default=1024,
+        min=16,
+        max=32_768,
+        help="Requests that may be under way to the cluster at once; more are refused as throttled.",
     ),
     cfg.StrOpt(
         "auth",
