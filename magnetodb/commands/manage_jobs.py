@@ -12,9 +12,9 @@ from magnetodb.model.rows import RowKey
 from magnetodb.service import StartError
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.job_positions import LEASES, tasks
+from magnetodb.storage.leases import StoredLease, stored_lease
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.worker import JOBS
-from magnetodb.worker.leases import StoredLease, stored_lease
 
 TASKS_SHOWN_MAX = 100
 

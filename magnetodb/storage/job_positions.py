@@ -15,7 +15,7 @@ JOB_POSITIONS: Final = "job_positions"
 """Partition: name of the job; sort: the subject of the task; value: JSON object, the task's position."""
 
 LEASES: Final = "leases"
-"""Partition: name of a job; value: who runs it, and its state. See `worker/leases.py`."""
+"""Partition: name of a job; value: who runs it, and its state. See `leases.py`."""
 
 
 class Task(NamedTuple):

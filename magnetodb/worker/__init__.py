@@ -1,6 +1,6 @@
 """What a process does by itself, beside answering requests: time instead of HTTP.
 
-`jobs` says what a job is, `worker` runs them, `leases` see to it that of many processes one does.
+`jobs` says what a job is, `worker` runs them, `storage/leases.py` sees to it that of many processes one does.
 """
 
 from typing import Final

@@ -5,7 +5,7 @@
 
 A step does at most about 100 rows, or 5 ms of the loop's time between two of its awaits. It may be cut short at any
 await, by the end of the process too, and is then taken anew, perhaps by another process: what it has done must be in
-rows, and doing it twice must do no harm. Now and then two processes may run the same job (see `leases`): compare and
+rows, and doing it twice must do no harm. Now and then two processes may run the same job (see `storage/leases.py`): compare and
 set. Whatever it raises is logged and retried with growing pauses.
 """
 

@@ -14,8 +14,8 @@ from uuid import uuid4
 from magnetodb.errors import ServiceError, StorageError
 from magnetodb.operations.cell import Cell
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.leases import Lease
 from magnetodb.worker.jobs import Job, JobRun
-from magnetodb.worker.leases import Lease
 
 BACKOFF_SECONDS: Final = (0.5, 60.0)
 """Pause after a failure: the first, doubled with each further one up to the last."""

@@ -3,9 +3,9 @@ import pytest
 from magnetodb.commands.manage import main
 from magnetodb.commands.manage_jobs import described
 from magnetodb.storage.job_positions import order_once
+from magnetodb.storage.leases import Lease, StoredLease
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import CHANGE_INDEXES, Tables
-from magnetodb.worker.leases import Lease, StoredLease
 
 
 async def work(driver):

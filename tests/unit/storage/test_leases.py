@@ -1,9 +1,23 @@
+from types import SimpleNamespace
+
+import pytest
+
 from magnetodb.model.rows import RowKey
 from magnetodb.storage.job_positions import LEASES
-from magnetodb.worker.leases import LEASE_SECONDS, RENEW_SECONDS, WORKING_RENEW_SECONDS, Lease, stored_lease
+from magnetodb.storage.leases import LEASE_SECONDS, RENEW_SECONDS, WORKING_RENEW_SECONDS, Lease, stored_lease
+from magnetodb.storage.sqlite import SqliteDriver
 
 IDLE = {"status": "idle"}
 WORKING = {"status": "working"}
+
+
+@pytest.fixture
+def world(tmp_path, runner):
+    """A storage, and the time there."""
+    world = SimpleNamespace(driver=SqliteDriver(tmp_path), now=1000.0)
+    runner.run(world.driver.create_table(LEASES))
+    yield world
+    runner.run(world.driver.close())
 
 
 def lease(world, owner="one", **options):
