@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from magnetodb.errors import StorageBusy, StorageFull, StorageUnavailable
-from magnetodb.storage.group_commit import GroupCommit, Work
+from magnetodb.storage.commit_queue import Work
+from magnetodb.storage.group_commit import GroupCommit
+from magnetodb.storage.writer_lock import WriterLock
 
 EMPTY_ROWS_MAX: Final = 200
 """So many rows are deleted in one step."""
@@ -20,6 +23,9 @@ VACUUM_PAGES: Final = 64
 
 REST: Final = 3
 """Pause after each step, in multiples of the time that it took: traffic keeps three quarters."""
+
+TURN_SECONDS: Final = 1.0
+"""So often a process looks whether another one still empties."""
 
 RETRY_SECONDS: Final = (1.0, 60.0)
 """Pause after an error: the first, doubled up to the last."""
@@ -35,11 +41,24 @@ _log = logging.getLogger(__name__)
 
 
 class DroppedTables:
-    """The background task of a driver. Its progress is in the file, so it goes on after a restart."""
+    """The background task of a driver. Its progress is in the file, so it goes on after a restart.
 
-    def __init__(self, connection: sqlite3.Connection, commits: GroupCommit) -> None:
+    `copy_log`: has the log copied into the file. `lock`: only one of several processes is at it.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        commits: GroupCommit,
+        copy_log: Callable[[], None],
+        lock: WriterLock | None = None,
+    ) -> None:
         self._connection = connection
+        self._reader = reader
         self._commits = commits
+        self._copy_log = copy_log
+        self._lock = lock
         self._task: asyncio.Task[None] | None = None
         self._again = False
 
@@ -58,10 +77,28 @@ class DroppedTables:
     async def _run(self) -> None:
         while self._again:
             self._again = False
-            emptied = await self._repeat(_EmptyTable)
-            if emptied:
-                await self._repeat(_Vacuum)
-                await self._step(_Checkpoint())
+            if await self._its_turn():
+                try:
+                    await self._empty()
+                finally:
+                    if self._lock is not None:
+                        self._lock.stop_emptying()
+
+    async def _empty(self) -> None:
+        if await self._repeat(_EmptyTable):
+            await self._repeat(_Vacuum)
+            # The file itself shrinks only when the log is copied into it.
+            self._copy_log()
+
+    async def _its_turn(self) -> bool:
+        """Whether it is up to this process: waits until the one that is at it has done all, or has been killed."""
+        if self._lock is None:
+            return True
+        while not self._lock.empty_dropped_tables():
+            await asyncio.sleep(TURN_SECONDS)
+            if self._reader.execute(FIRST_DROPPED).fetchone() is None:
+                return False
+        return True
 
     async def _repeat(self, kind: "type[_EmptyTable] | type[_Vacuum]") -> bool:
         """Steps until nothing is left; False if nothing was there."""
@@ -134,10 +171,3 @@ class _Vacuum(_Step):
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         self._more = free > 0
         return True
-
-
-class _Checkpoint(Work):
-    """The file itself shrinks only when the log is copied into it."""
-
-    __slots__ = ()
-    outside = "PRAGMA wal_checkpoint(PASSIVE)"

@@ -1,7 +1,7 @@
 """Many writers, one fsync: what waits is applied in one SQL transaction, and a thread does nothing but COMMIT.
 
-The statements run in the event loop's thread, where they cost no hand-over of the interpreter lock; only the fsync runs
-beside it. While one group is being committed the next one gathers.
+The statements run in the event loop's thread, where they cost no hand-over of the interpreter lock; only the fsync, and
+the wait for other processes' commits, runs beside it. While one group is being committed the next one gathers.
 """
 
 import asyncio
@@ -11,19 +11,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, Final, Protocol
 
-from magnetodb.errors import StorageBusy, StorageUnavailable
-from magnetodb.storage.sqlite_errors import storage_error
+from magnetodb.errors import StorageUnavailable
+from magnetodb.storage.commit_queue import GROUP_BYTES, CommitQueue, Work
+from magnetodb.storage.sqlite_errors import is_busy, storage_error
 
-COMMIT_CHANGES_MAX = 1000
-"""A group ends with the work that reaches this many changes."""
+GROUPS_MAX: Final = 16
+"""What waits is committed with one of so many of the next commits."""
 
-COMMIT_BYTES_MAX = 8 * 1024 * 1024
-"""A group ends with the work that reaches this many bytes."""
-
-QUEUE_BYTES_MAX = 64 * 1024 * 1024
-"""More than this may not wait."""
+TURNS_MAX: Final = 3
+"""The same where other processes commit in between."""
 
 COMMIT_BITS_MAX = 16
 """Sizes of groups are counted by their bits."""
@@ -31,80 +29,74 @@ COMMIT_BITS_MAX = 16
 HOLD_SECONDS_MAX = 0.002
 """Statements run so long before the loop gets its turn."""
 
+BUSY_SECONDS: Final = 0.001
+BUSY_SECONDS_MAX: Final = 1.0
+"""SQLite itself says busy for a moment while another process repairs the log's index after a kill: so often, and so
+long, a transaction is tried to begin."""
 
-class Work:
-    """Something to do inside a transaction that others may share.
 
-    `outside`: a statement that COMMIT's thread runs instead, in no transaction.
-    """
+class Turns(Protocol):
+    """Processes take turns to write. See WriterLock."""
 
-    __slots__ = ("alone", "future")
-    outside: str | None = None
-    changes = 1
-    size = 1024
-    future: "asyncio.Future[Any]"
-    alone: bool
+    def enter(self) -> bool:
+        """Begin a turn; False: it is not ours yet, `wait` must be called."""
 
-    def apply(self, deadline: float) -> bool:
-        """Run the statements; False: `deadline` (of the monotonic clock) came first, call again to go on.
+    def wait(self) -> None:
+        """Wait for the turn, in a thread."""
 
-        May be applied a second time from the start after a rollback, which `restart` announces.
-        """
-        return True
-
-    def restart(self) -> None:
-        """The transaction was rolled back; `apply` is called anew."""
-
-    def result(self) -> Any:
-        """What the waiter gets when the work is durable."""
-
-    def settle(self, *, durable: bool) -> None:
-        """The work is durable, or has failed for good."""
+    def leave(self) -> None:
+        """End the turn, in any thread."""
 
 
 class GroupCommit:
     """The queue in front of the one writing connection. All methods belong to the event loop's thread.
 
-    `before_group` is called when a group begins; `idle` is True while no transaction is open. `sizes` counts the
-    commits by the bits of the number of works in them (`sizes[3]`: 4 to 7), `works` those works.
+    `before_group` is called when a group begins, in its turn; `after_group` when its works are settled. `idle` is True
+    while nothing waits and no transaction is open. `sizes` counts the commits by the bits of the number of works in
+    them (`sizes[3]`: 4 to 7), `works` those works.
     """
 
-    def __init__(self, connection: sqlite3.Connection, before_group: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        before_group: Callable[[], None],
+        after_group: Callable[[], None],
+        turns: Turns | None = None,
+    ) -> None:
         self.idle = True
         self.sizes = [0] * COMMIT_BITS_MAX
         self.works = 0
         self._connection = connection
         self._before_group = before_group
-        self._waiting: deque[Work] = deque()
-        self._waiting_size = 0
+        self._after_group = after_group
+        self._turns = turns
+        self._waiting = CommitQueue(GROUPS_MAX if turns is None else TURNS_MAX)
+        self._taken: deque[Work] = deque()
+        self._joined = False
         self._group: list[Work] = []
-        self._group_changes = 0
         self._group_size = 0
         self._current: Work | None = None
+        self._busy_until = 0.0
         self._closed = False
         self._drained: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._statements: SimpleQueue[str | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run_statements, name="magnetodb-commit", daemon=True)
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run_jobs, name="magnetodb-commit", daemon=True)
 
     def submit(self, works: Sequence[Work]) -> "list[asyncio.Future[Any]]":
-        """Queue all of them, in this order. Each future is resolved when its work is durable.
+        """Queue all of them; those of one table are done in this order. Each future is resolved when its work is
+        durable.
 
         Raises StorageBusy when too much waits; then none is queued.
         """
         if self._closed:
             raise StorageUnavailable("The storage is closed.")
-        size = self._waiting_size + sum([work.size for work in works])
-        if self._waiting and size > QUEUE_BYTES_MAX:
-            raise StorageBusy("Too many writes are waiting.")
+        self._waiting.put(works)
         loop = self._loop or self._start()
         futures = []
         for work in works:
             work.future = loop.create_future()
-            work.alone = work.outside is not None
             futures.append(work.future)
-        self._waiting.extend(works)
-        self._waiting_size = size
         if self.idle and works:
             self.idle = False
             loop.call_soon(self._begin)
@@ -117,7 +109,7 @@ class GroupCommit:
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
         if self._loop is not None:
-            self._statements.put(None)
+            self._jobs.put(None)
             self._thread.join()
             self._loop = None
 
@@ -127,76 +119,110 @@ class GroupCommit:
         return self._loop
 
     def _begin(self) -> None:
-        """Open a transaction for what waits."""
-        self._before_group()
-        statement = self._waiting[0].outside
-        if statement is not None:
-            self._group.append(self._take())
-            self._statements.put(statement)
+        """Begin a turn."""
+        try:
+            ours = self._turns is None or self._turns.enter()
+        except OSError as error:
+            self._refuse(error)
+            return
+        if ours:
+            self._open()
+        else:
+            self._jobs.put(self._wait)
+
+    def _open(self, error: OSError | None = None) -> None:
+        """The turn is ours: open a transaction for what waits."""
+        if error is not None:
+            self._refuse(error)
             return
         try:
+            self._before_group()
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            self._current = self._take()
-            self._failed(error)
+        except (sqlite3.Error, StorageUnavailable) as caught:
+            if is_busy(caught) and self._may_wait():
+                self._soon(self._open, BUSY_SECONDS)
+                return
+            self._refuse(caught)
             return
+        self._busy_until = 0.0
         self._apply()
+
+    def _may_wait(self) -> bool:
+        if not self._busy_until:
+            self._busy_until = monotonic() + BUSY_SECONDS_MAX
+        return monotonic() < self._busy_until
 
     def _apply(self) -> None:
         """Apply what waits, with pauses for the loop; then hand the COMMIT over."""
         deadline = monotonic() + HOLD_SECONDS_MAX
-        group = self._group
+        group, taken = self._group, self._taken
         try:
-            while self._current is not None or self._next_fits():
-                work = self._current = self._current or self._take()
+            while self._current is not None or taken or self._more():
+                work = self._current = self._current or taken.popleft()
                 if not work.apply(deadline):
-                    self._later(self._apply)
+                    self._soon(self._apply)
                     return
                 group.append(work)
                 self._current = None
-                if monotonic() > deadline and self._next_fits():
-                    self._later(self._apply)
+                if taken and monotonic() > deadline:
+                    self._soon(self._apply)
                     return
         except Exception as error:
             # Whatever it is, the waiters must hear of it and the next group must begin.
             self._failed(error)
             return
-        self._statements.put("COMMIT")
+        self._jobs.put(self._commit)
 
-    def _later(self, step: Callable[[], None]) -> None:
+    def _soon(self, step: Callable[[], None], seconds: float = 0.0) -> None:
         assert self._loop is not None
-        self._loop.call_soon(step)
+        if seconds:
+            self._loop.call_later(seconds, step)
+        else:
+            self._loop.call_soon(step)
 
-    def _next_fits(self) -> bool:
+    def _more(self) -> bool:
+        """Take what waits, for a group that others may join."""
+        if self._group and (not self._joined or self._group_size >= GROUP_BYTES):
+            return False
+        return self._take()
+
+    def _take(self) -> bool:
         if not self._waiting:
             return False
-        if not self._group:
-            return True
-        return (
-            self._group_changes < COMMIT_CHANGES_MAX
-            and self._group_size < COMMIT_BYTES_MAX
-            and not self._waiting[0].alone
-            and not self._group[-1].alone
-        )
+        works, joined = self._waiting.take()
+        self._joined = joined
+        self._taken.extend(works)
+        for work in works:
+            self._group_size += work.size
+        return True
 
-    def _take(self) -> Work:
-        work = self._waiting.popleft()
-        self._waiting_size -= work.size
-        self._group_changes += work.changes
-        self._group_size += work.size
-        return work
+    def _run_jobs(self) -> None:
+        """The thread: whatever waits without the interpreter lock, one after the other."""
+        while (job := self._jobs.get()) is not None:
+            job()
 
-    def _run_statements(self) -> None:
-        """The thread: one statement after the other, and one call into the loop for each."""
+    def _wait(self) -> None:
+        """In the thread: wait for the turn."""
         assert self._loop is not None
-        loop, connection = self._loop, self._connection
-        while (statement := self._statements.get()) is not None:
-            error: Exception | None = None
-            try:
-                connection.execute(statement).fetchall()
-            except sqlite3.Error as caught:
-                error = caught
-            loop.call_soon_threadsafe(self._committed, error)
+        assert self._turns is not None
+        failure = None
+        try:
+            self._turns.wait()
+        except OSError as error:
+            failure = error
+        self._loop.call_soon_threadsafe(self._open, failure)
+
+    def _commit(self) -> None:
+        """In the thread: commit, and let the next process begin."""
+        assert self._loop is not None
+        error: Exception | None = None
+        try:
+            self._connection.execute("COMMIT")
+            if self._turns is not None:
+                self._turns.leave()
+        except sqlite3.Error as caught:
+            error = caught
+        self._loop.call_soon_threadsafe(self._committed, error)
 
     def _committed(self, error: Exception | None) -> None:
         if error is not None:
@@ -207,45 +233,74 @@ class GroupCommit:
         self.works += len(group)
         for work in group:
             work.settle(durable=True)
-            if not work.future.done():
+            if work.future.done():
+                continue
+            if work.refusal is None:
                 work.future.set_result(work.result())
+            else:
+                work.future.set_exception(work.refusal)
         self._go_on()
 
     def _failed(self, error: Exception) -> None:
-        """Nothing of the group was written. A work that was not alone gets a second chance alone, so that one that
-        cannot be written takes no neighbour with it."""
+        """Nothing of the group was written. Where one work is to blame it is tried again alone, between those before
+        and those behind it; where none is, each half of the group is: so one that cannot be written takes no neighbour
+        with it."""
+        culprit, behind = self._current, list(self._taken)
         group = self._clear_group()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as caught:
             error = caught
-        if len(group) == 1:
-            work = group[0]
+        if self._turns is not None:
+            self._turns.leave()
+        if culprit is None and len(group) > 1:
+            half = len(group) // 2
+            again = [group[:half], group[half:]]
+        elif culprit is not None and group:
+            again = [group, [culprit], behind]
+        else:
+            # It was alone in its transaction so far.
+            self._fail(group if culprit is None else [culprit], error)
+            again = [behind]
+        for works in again:
+            for work in works:
+                work.restart()
+        self._waiting.put_back(again)
+        self._go_on()
+
+    def _refuse(self, error: Exception) -> None:
+        """No transaction can begin: the works that it would have begun with fail."""
+        self._busy_until = 0.0
+        if self._turns is not None:
+            self._turns.leave()
+        self._take()
+        works = list(self._taken)
+        self._clear_group()
+        self._fail(works, error)
+        self._go_on()
+
+    @staticmethod
+    def _fail(works: Sequence[Work], error: Exception) -> None:
+        for work in works:
             work.settle(durable=False)
             if not work.future.done():
                 work.future.set_exception(storage_error(error))
-        else:
-            for work in reversed(group):
-                work.alone = True
-                work.restart()
-                self._waiting.appendleft(work)
-                self._waiting_size += work.size
-        self._go_on()
 
     def _clear_group(self) -> list[Work]:
+        """Those whose statements have run. Nothing is taken any more."""
         group = self._group
-        if self._current is not None:
-            group.append(self._current)
-            self._current = None
         self._group = []
-        self._group_changes = self._group_size = 0
+        self._group_size = 0
+        self._current = None
+        self._taken.clear()
         return group
 
     def _go_on(self) -> None:
+        self._after_group()
         if self._waiting:
             # By the loop, not by a call: a row of failures must not grow the stack.
-            self._later(self._begin)
+            self._soon(self._begin)
             return
         self.idle = True
         if self._drained is not None:

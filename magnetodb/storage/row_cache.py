@@ -1,8 +1,8 @@
 """Rows read or written lately, so that the next read of an item, or the read before its next write, needs no SQL.
 
-Right because the data file belongs to one process and the cache to its event loop: a row leaves the cache when a change
-of it is queued, and the new row comes in when it is durable. While a change is queued the row is not cached, so that
-no read that comes through the cache is older than one that came from the file.
+Right because the cache belongs to one event loop, and is cleared when another process has committed: a row leaves the
+cache when a change of it is queued, and the new row comes in when it is durable. While a change is queued the row is
+not cached, so that no read that comes through the cache is older than one that came from the file.
 """
 
 from collections import OrderedDict
@@ -57,3 +57,8 @@ class RowCache:
         """Forget the rows of a table."""
         for key in [key for key in self._rows if key.table == table]:
             self.discard(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._rows.clear()
+        self._bytes = 0

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from time import time_ns
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from magnetodb.errors import RowTableNotFound, StorageError
@@ -27,11 +27,13 @@ from magnetodb.model.rows import (
 )
 from magnetodb.storage.driver import READ_BYTES_MAX
 from magnetodb.storage.dropped_tables import DroppedTables
-from magnetodb.storage.group_commit import GroupCommit, Work
+from magnetodb.storage.group_commit import GroupCommit
+from magnetodb.storage.log_copier import LogCopier
 from magnetodb.storage.row_cache import RowCache
+from magnetodb.storage.row_tables import CreateTable, DropTable, RowTables
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
-from magnetodb.storage.sqlite_file import open_file, read_file
+from magnetodb.storage.sqlite_file import LOG_PAGES, open_file, read_file, share_file
 
 GET = "SELECT version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
 QUERY = {
@@ -51,11 +53,9 @@ SCAN_AFTER = (
     " WHERE table_id = ? AND (token, partition, sort) > (?, ?, ?) AND token <= ?"
     " ORDER BY token, partition, sort LIMIT ?"
 )
-CREATE_TABLE = "INSERT INTO row_tables (name) VALUES (?) ON CONFLICT DO NOTHING"
-TABLE_NUMBER = "SELECT id FROM row_tables WHERE name = ?"
-TABLES = "SELECT name, id FROM row_tables WHERE NOT dropped"
-# Renamed, so that the name is free at once.
-DROP_TABLE = "UPDATE row_tables SET dropped = 1, name = name || '#' || id WHERE id = ?"
+
+SWEEP_SECONDS: Final = 0.5
+"""So often a process that reads looks whether others have committed, even if nobody asks it."""
 
 _new: Any = tuple.__new__
 """Makes rows of pages: a named tuple's own constructor takes three times as long, and pages have many."""
@@ -67,57 +67,88 @@ class SqliteDriver:
     `durable` False: an acknowledged write survives a crash of the process, but perhaps not of the machine.
     `pages_max`: the file grows no larger than this. `read_only`: the file may belong to another process; all reads see
     it as it was at the first one, and commits fail. Raises DataFileError if the file cannot be opened.
+
+    `shared`: the file belongs to several processes, each of which has a driver of its own. A process that has none
+    takes the directory for them with `lock_directory` before the first one opens it, and keeps it until the last one
+    has closed it or is dead. A driver is made in the process that uses it: after a fork, never before, because neither
+    SQLite nor the locks survive one. Every read sees what any process has been told is committed. No process may be
+    stopped (SIGSTOP) for long: it may have the right to write, for which the others wait; killed, it loses that.
     """
 
     def __init__(
-        self, directory: Path, *, durable: bool = True, pages_max: int | None = None, read_only: bool = False
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        pages_max: int | None = None,
+        read_only: bool = False,
+        shared: bool = False,
     ) -> None:
         if read_only:
             self._file = read_file(directory)
         else:
-            self._file = open_file(directory, durable=durable, pages_max=pages_max)
+            open_it = share_file if shared else open_file
+            self._file = open_it(directory, durable=durable, pages_max=pages_max)
         self.path = self._file.path
+        self._others = others = self._file.others
         self._read = self._file.reader.cursor()
         self._holds_snapshot = False
-        self._numbers: dict[str, int] = dict(self._read.execute(TABLES))
-        self._commits = GroupCommit(self._file.writer, self._release_snapshot)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._tables = RowTables()
         self._pending: dict[RowKey, Row] = {}
         self._cache = RowCache()
         self._last_version = 0
-        self._dropped = DroppedTables(self._file.writer, self._commits)
+        self._copier = LogCopier(self._file.copier)
+        self._commits = GroupCommit(self._file.writer, self._before_group, self._after_group, others)
+        self._dropped = DroppedTables(
+            self._file.writer,
+            self._file.reader,
+            self._commits,
+            self._copier.order,
+            others.lock if others is not None else None,
+        )
+        self._tables.read(self._file.reader)
 
     async def create_table(self, table: str, *, local_to: str | None = None) -> None:
         """See StorageDriver. `local_to` makes no difference here."""
-        if table not in self._numbers:
-            (future,) = self._commits.submit((_CreateTable(self._file.writer, table),))
-            self._numbers[table] = await future
+        self._look()
+        if table not in self._tables.numbers:
+            (future,) = self._commits.submit((CreateTable(self._file.writer, table, self._changing_tables),))
+            self._tables.numbers[table] = await future
+            if self._others is not None:
+                self._read_tables()
 
     async def drop_table(self, table: str) -> None:
         """See StorageDriver."""
-        number = self._numbers.pop(table, None)
+        self._look()
+        number = self._tables.numbers.pop(table, None)
         if number is None:
             return
-        # What is in the queue already comes before the drop, and its rows are emptied away with the rest.
-        (future,) = self._commits.submit((_DropTable(self._file.writer, number),))
-        self._dropped.start()
+        # What waits for this table comes before the drop, and its rows are emptied away with the rest.
         try:
+            (future,) = self._commits.submit((DropTable(self._file.writer, table, number, self._changing_tables),))
             await future
         except StorageError:
-            self._numbers[table] = number
+            self._tables.numbers[table] = number
             raise
+        if self._others is not None:
+            self._read_tables()
         # Not before: what was in the queue put its rows there when it was written.
         self._cache.discard_table(table)
+        self._dropped.start()
 
     async def get(
         self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
     ) -> list[Row | None]:
         """See StorageDriver. Every read is consistent."""
         rows: list[Row | None] = []
-        pending_of, cached = self._pending.get, self._cache.get
+        if self._others is not None and self._others.have_committed():
+            self._follow()
+        pending_of, cached, numbers = self._pending.get, self._cache.get, self._tables.numbers
         key = None
         try:
             for key in keys:
-                number = self._numbers[key.table]
+                number = numbers[key.table]
                 row = pending_of(key)
                 if row is None:
                     row = cached(key) or self._read_row(key, number, cache=True)
@@ -141,6 +172,7 @@ class SqliteDriver:
         consistent: bool = True,
     ) -> Page:
         """See StorageDriver."""
+        self._look()
         start, end = sorts
         parameters: list[Any] = [self._number(table), crc32(partition) - TOKEN_OFFSET, partition, start]
         if end is not None:
@@ -159,6 +191,7 @@ class SqliteDriver:
 
     async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
         """See StorageDriver."""
+        self._look()
         number = self._number(table)
         first, last = -(-tokens.start >> 32), tokens.end >> 32
         after_token = crc32(after.partition) - TOKEN_OFFSET if after is not None else first - 1
@@ -175,6 +208,7 @@ class SqliteDriver:
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """See StorageDriver. An error says that its batch was not written, and nothing about the others of the call."""
+        self._look()
         works = [self._work(batch) for batch in batches]
         futures = self._commits.submit(works)
         pending = self._pending
@@ -209,6 +243,9 @@ class SqliteDriver:
         """See StorageDriver."""
         await self._dropped.stop()
         await self._commits.close()
+        self._copier.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._release_snapshot()
         self._file.close()
 
@@ -227,16 +264,66 @@ class SqliteDriver:
 
     def _number(self, table: str) -> int:
         try:
-            return self._numbers[table]
+            return self._tables.numbers[table]
         except KeyError:
             raise RowTableNotFound(table) from None
+
+    def _look(self) -> None:
+        """Forget what is no longer right because another process has committed."""
+        if self._others is not None and self._others.have_committed():
+            self._follow()
+
+    def _follow(self) -> None:
+        """Another process has committed."""
+        assert self._others is not None
+        self._release_snapshot()
+        self._cache.clear()
+        self._last_version = max(self._last_version, self._others.versions())
+        if self._others.changed_tables():
+            self._read_tables()
+
+    def _read_tables(self) -> None:
+        try:
+            self._tables.read(self._file.reader)
+        except sqlite3.Error as error:
+            if self._others is not None:
+                self._others.look_again()
+            raise storage_error(error) from error
+
+    def _before_group(self) -> None:
+        """The right to write is ours, and a transaction is about to begin."""
+        self._release_snapshot()
+        if self._others is not None:
+            self._look()
+            self._others.last_version = self._last_version
+            self._others.begin()
+
+    def _after_group(self) -> None:
+        """What was written has entered the cache."""
+        if self._others is not None and not self._others.undisturbed():
+            # Another process has committed since, perhaps to the same rows.
+            self._cache.clear()
+
+    def _changing_tables(self) -> None:
+        self._tables.generation += 1
+        if self._others is not None:
+            self._others.change_tables()
 
     def _hold_snapshot(self) -> None:
         """Keep a read transaction open as long as nothing is written: it saves every read the file locks, a third of
         its time. While a group is written, reads take and release their own, or the log could never be reset."""
-        if self._commits.idle:
+        if self._commits.idle and (self._others is None or self._others.log.frames() < LOG_PAGES):
             self._file.reader.execute("BEGIN")
             self._holds_snapshot = True
+            if self._others is not None and self._sweeper is None:
+                self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """A process that reads nothing for a while must not keep the log from being reset by those that write."""
+        self._sweeper = None
+        self._look()
+        if self._holds_snapshot:
+            self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def _release_snapshot(self) -> None:
         if self._holds_snapshot:
@@ -281,36 +368,7 @@ class SqliteDriver:
                 self._last_version = version
             derived = [(self._position(row.key), row.value) for row in change.derived]
             changes.append(PlannedChange(change, self._position(change.key), version, derived))
-        return BatchWork(self._file.writer, changes, self._pending, self._cache)
+        return BatchWork(self._file.writer, changes, self._pending, self._cache, self._tables)
 
     def _position(self, key: RowKey) -> RowPosition:
         return self._number(key.table), crc32(key.partition) - TOKEN_OFFSET, key.partition, key.sort
-
-
-class _CreateTable(Work):
-    __slots__ = ("_connection", "_name", "_number")
-
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self._connection = connection
-        self._name = name
-        self._number = 0
-
-    def apply(self, deadline: float) -> bool:
-        self._connection.execute(CREATE_TABLE, (self._name,))
-        (self._number,) = self._connection.execute(TABLE_NUMBER, (self._name,)).fetchone()
-        return True
-
-    def result(self) -> int:
-        return self._number
-
-
-class _DropTable(Work):
-    __slots__ = ("_connection", "_number")
-
-    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
-        self._connection = connection
-        self._number = number
-
-    def apply(self, deadline: float) -> bool:
-        self._connection.execute(DROP_TABLE, (self._number,))
-        return True

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
+from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import ANY, CHECK, Change, Committed, Expected, Lost, Row, RowKey
-from magnetodb.storage.group_commit import Work
+from magnetodb.storage.commit_queue import CHANGE_BYTES, Work
 from magnetodb.storage.row_cache import RowCache
+from magnetodb.storage.row_tables import RowTables
 
 TOKEN_OFFSET: Final = 2**31
 """Tokens are stored as crc32 - 2**31: four bytes. As `TokenRange` counts them they are 2**32 times as large. Written to
 disk: do not change."""
-
-CHANGE_BYTES: Final = 512
-"""What a change weighs in the queue besides its values."""
 
 VERSION = "SELECT version FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
 INSERT = (
@@ -63,8 +62,8 @@ class BatchWork(Work):
     """
 
     __slots__ = (
-        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_lost", "_next", "_pending",
-        "changes", "size", "written",
+        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_generation", "_lost", "_next",
+        "_pending", "_tables", "refusal", "size", "table", "written",
     )  # fmt: skip
 
     def __init__(
@@ -73,19 +72,23 @@ class BatchWork(Work):
         changes: list[PlannedChange],
         pending: dict[RowKey, Row],
         cache: RowCache,
+        tables: RowTables,
     ) -> None:
+        self.table = changes[-1].change.key.table if changes else ""
         self._connection = connection
+        self._tables = tables
+        self._generation = tables.generation
         self._changes = changes
         self._pending = pending
         self._cache = cache
         self._blind = False
+        self.refusal = None
         self._derived_keys: list[RowKey] = []
         self.written = []
-        self.changes = self.size = 0
+        self.size = 0
         for planned in changes:
             change, derived = planned.change, planned.derived
             value = change.value
-            self.changes += 1 + len(derived)
             self.size += CHANGE_BYTES
             if change.expected is ANY:
                 self._blind = True
@@ -106,7 +109,10 @@ class BatchWork(Work):
         self._lost: int | None = None
 
     def apply(self, deadline: float) -> bool:
-        """See Work."""
+        """See Work. A batch is refused if a table was dropped since it was planned: its rows would stay for ever."""
+        if self._generation != self._tables.generation and not self._has_tables():
+            self._lost = 0
+            return True
         changes = self._changes
         while self._checked < len(changes):
             if not self._holds(changes[self._checked]):
@@ -140,6 +146,20 @@ class BatchWork(Work):
                 del pending[row.key]
                 if cached and row.value:
                     cache.put(Row(row.key, row.value, row.version))
+
+    def _has_tables(self) -> bool:
+        """All row tables of the batch are still there."""
+        numbers = self._tables.numbers
+        for planned in self._changes:
+            change = planned.change
+            rows = [(change.key, planned.position)]
+            rows += [(row.key, position) for row, (position, _) in zip(change.derived, planned.derived, strict=True)]
+            for key, position in rows:
+                if numbers.get(key.table) != position[0]:
+                    self.refusal = RowTableNotFound(key.table)
+                    return False
+        self._generation = self._tables.generation
+        return True
 
     def _holds(self, planned: PlannedChange) -> bool:
         """The row is as expected."""

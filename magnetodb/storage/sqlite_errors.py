@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for the caller."""
+"""What errors of SQLite, and of the locks around it, mean for the caller."""
 
 import sqlite3
 
@@ -22,6 +22,8 @@ _UNAVAILABLE = frozenset(
 
 def storage_error(error: Exception) -> Exception:
     """The storage error that says the same; `error` itself where it can only be a bug of ours."""
+    if isinstance(error, OSError):
+        return StorageUnavailable(f"The data file cannot be locked: {error.strerror}.")
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return error
@@ -31,3 +33,9 @@ def storage_error(error: Exception) -> Exception:
     if primary in _UNAVAILABLE:
         return StorageUnavailable(f"The data file cannot be read or written: {error}.")
     return error
+
+
+def is_busy(error: Exception) -> bool:
+    """Another connection is in the way, for a moment."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY

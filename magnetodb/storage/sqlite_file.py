@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from magnetodb.errors import DataFileError
+from magnetodb.storage.log_index import LogIndex
+from magnetodb.storage.other_processes import OtherProcesses
+from magnetodb.storage.writer_lock import WriterLock
 
 FILE_NAME = "magnetodb.sqlite"
 LOCK_NAME = "magnetodb.lock"
@@ -49,44 +52,57 @@ CREATE TABLE rows (
 
 
 class SqliteFile(NamedTuple):
-    """An opened data file: the lock that keeps other processes out (None: it is only read), and two connections in
-    autocommit mode."""
+    """An opened data file: the lock that keeps other processes out (None: it is only read, or shared), and connections
+    in autocommit mode: one that writes, one that reads, one that copies the log (None: it is only read)."""
 
     path: Path
     lock: int | None
     writer: sqlite3.Connection
     reader: sqlite3.Connection
+    copier: sqlite3.Connection | None = None
+    others: OtherProcesses | None = None
 
     def close(self) -> None:
-        """Close both connections, then let other processes in."""
+        """Close the connections, then let other processes in."""
         self.reader.close()
         self.writer.close()
+        if self.copier is not None:
+            self.copier.close()
+        if self.others is not None:
+            self.others.close()
         if self.lock is not None:
             os.close(self.lock)
 
 
 def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = None) -> SqliteFile:
-    """Open the file in `directory`; both are made if they are missing.
+    """Open the file in `directory` for this process alone; both are made if they are missing.
 
     Raises DataFileError with a sentence for the operator: the directory cannot be written, another process has it, the
     file is another program's or a newer version's.
     """
     path = directory / FILE_NAME
-    lock = lock_directory(directory)
-    connections: list[sqlite3.Connection] = []
-    try:
-        for _ in range(2):
-            connections.append(_connect(path, durable))
-        if pages_max is not None:
-            connections[0].execute(f"PRAGMA max_page_count = {pages_max:d}")
-    except (sqlite3.Error, OSError) as error:
-        raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
-    finally:
-        if len(connections) < 2:
-            for connection in connections:
-                connection.close()
-            os.close(lock)
+    with contextlib.ExitStack() as undo:
+        lock = lock_directory(directory)
+        undo.callback(os.close, lock)
+        connections = _connections(path, durable, pages_max, undo)
+        undo.pop_all()
     return SqliteFile(path, lock, *connections)
+
+
+def share_file(directory: Path, *, durable: bool = True, pages_max: int | None = None) -> SqliteFile:
+    """Open the file in `directory` as one of several processes, for whom another one holds `lock_directory`. Raises
+    DataFileError as `open_file` does."""
+    path = directory / FILE_NAME
+    with contextlib.ExitStack() as undo:
+        lock = WriterLock(directory)
+        undo.callback(lock.close)
+        # One after the other: the first one makes the file, or recovers it.
+        lock.wait()
+        connections = _connections(path, durable, pages_max, undo)
+        log = LogIndex(path)
+        lock.leave()
+        undo.pop_all()
+    return SqliteFile(path, None, *connections, OtherProcesses(lock, log))
 
 
 def read_file(directory: Path) -> SqliteFile:
@@ -128,6 +144,25 @@ def lock_directory(directory: Path) -> int:
         os.close(lock)
         raise DataFileError(f"The data directory {directory} cannot be locked: {error.strerror}.") from error
     return lock
+
+
+def _connections(
+    path: Path, durable: bool, pages_max: int | None, undo: contextlib.ExitStack
+) -> tuple[sqlite3.Connection, sqlite3.Connection, sqlite3.Connection]:
+    """Writer, reader and copier, closed by `undo`."""
+
+    def connect() -> sqlite3.Connection:
+        connection = _connect(path, durable)
+        undo.callback(connection.close)
+        return connection
+
+    try:
+        writer, reader, copier = connect(), connect(), connect()
+        if pages_max is not None:
+            writer.execute(f"PRAGMA max_page_count = {pages_max:d}")
+    except (sqlite3.Error, OSError) as error:
+        raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
+    return writer, reader, copier
 
 
 def _connect(path: Path, durable: bool) -> sqlite3.Connection:

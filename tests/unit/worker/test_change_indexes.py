@@ -162,7 +162,7 @@ async def test_an_index_goes_with_its_rows(world, begin, tmp_path):
     table = (await world.info()).table
 
     assert ("ACTIVE", {}, {"a": "S", "s": "S"}) == (table.status, table.indexes, table.attribute_types)
-    assert "t_orders_g" not in SqliteDriver(tmp_path, read_only=True)._numbers
+    assert "t_orders_g" not in SqliteDriver(tmp_path, read_only=True)._tables.numbers
 
 
 async def test_an_index_that_is_not_wanted_any_more_goes_while_it_is_filled(world, begin):

@@ -103,7 +103,7 @@ async def test_disabling_drops_the_rows(world, enable, tmp_path):
     assert (await world.info()).table.time_to_live is None
     assert await task(world) is None
     assert await first_task(world.driver, EXPIRE_ITEMS) is None
-    assert "t_orders_expiry" not in SqliteDriver(tmp_path, read_only=True)._numbers
+    assert "t_orders_expiry" not in SqliteDriver(tmp_path, read_only=True)._tables.numbers
 
 
 async def test_a_table_that_is_gone_leaves_no_task_and_no_rows(world, enable, tmp_path):
@@ -112,7 +112,7 @@ async def test_a_table_that_is_gone_leaves_no_task_and_no_rows(world, enable, tm
     await work(world)
 
     assert await task(world) is None
-    assert "t_orders_expiry" not in SqliteDriver(tmp_path, read_only=True)._numbers
+    assert "t_orders_expiry" not in SqliteDriver(tmp_path, read_only=True)._tables.numbers
 
 
 async def test_an_expiry_adds_nothing_to_the_sums(world, samples, enable):
