@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from magnetodb.api.metrics import Family, Metrics, Snapshot, together
-from magnetodb.api.processes import Process, Processes
+from magnetodb.api.processes import Process, Processes, PublishedFigures
 
 PUBLISH_SECONDS: Final = 5.0
 """What was counted within so long may be lost when a process is killed."""
@@ -55,24 +55,31 @@ class GatheredFigures:
     def others(self) -> list[Snapshot]:
         """What is to be added to this process's own snapshot. Waits for the others, not in the event loop's thread."""
         processes = self._process.processes
-        numbers = [number for number in range(1, processes.count + 1) if number != self._process.number]
+        numbers = range(1, processes.count + 1)
         asked = time.monotonic_ns()
         for number in numbers:
             processes.ring(number)
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
         snapshots = [*self._before, Snapshot({}, of_the_service(processes), [])]
         for number in numbers:
-            published = processes.published(number)
-            while processes.is_there(number) and (published is None or published.collected < asked):
-                if time.monotonic() > deadline:
-                    _log.warning("Worker %d does not say its figures in time", number)
-                    break
-                time.sleep(LOOK_SECONDS)
-                published = processes.published(number)
-            if published is not None:
+            # For this process too: what was shown once must not be lost with it.
+            published = self._published_since(number, asked, deadline)
+            if published is not None and number != self._process.number:
                 snapshot = Snapshot.from_json(published.data)
                 snapshots.append(snapshot if processes.is_there(number) else snapshot.counted())
         return snapshots
+
+    def _published_since(self, number: int, asked: int, deadline: float) -> PublishedFigures | None:
+        """What a process, if it is there, has collected since it was asked; else the last that is known of it."""
+        processes = self._process.processes
+        published = processes.published(number)
+        while processes.is_there(number) and (published is None or published.collected < asked):
+            if time.monotonic() > deadline:
+                _log.warning("Worker %d does not say its figures in time", number)
+                break
+            time.sleep(LOOK_SECONDS)
+            published = processes.published(number)
+        return published
 
     def _rung(self) -> None:
         os.read(self._process.processes.bell(self._process.number), 65536)

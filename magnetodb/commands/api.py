@@ -81,7 +81,7 @@ def serve_by_workers(configuration: "ConfigOpts", count: int) -> int:
     """Take the data directory and the port, and have them served by worker processes until a signal. Returns the exit
     code. Raises StartError, SupervisorError."""
     check_exposure(configuration.bind_host, configuration)
-    directory = taken_directory(configuration)
+    directory = taken_directory(configuration) if configuration.storage == "sqlite" else None
     listeners = taken_port(configuration)
     processes = Processes(count)
 
@@ -108,7 +108,8 @@ def serve_by_workers(configuration: "ConfigOpts", count: int) -> int:
     try:
         return supervisor.run(lambda text: print(f"{text}\nworkers: {count}", flush=True))
     finally:
-        os.close(directory)
+        if directory is not None:
+            os.close(directory)
 
 
 async def serve_beside_others(
