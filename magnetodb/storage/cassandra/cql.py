@@ -17,6 +17,7 @@ the timestamp. Rows are made by UPDATE: an INSERT would leave a row marker that 
 The functions take a CQL table's name and say which values are bound, in their order, where the text does not show it.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 INTENTS: Final = "magnetodb_intents"
@@ -176,25 +177,23 @@ def set_done(table: str) -> str:
 # ---- intents and transactions
 
 INSERT_INTENT: Final = (
-    f"INSERT INTO {INTENTS} (slot, shard, ts, tok, name, p, x, s) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+    f"INSERT INTO {INTENTS} (slot, ts, tok, name, p, x, s) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
 """`name` is the CQL table, and p, x, s the row. The last value is `ts` again."""
 
-DELETE_INTENT: Final = f"DELETE FROM {INTENTS} USING TIMESTAMP ? WHERE slot = ? AND shard = ? AND ts = ? AND tok = ?"
+DELETE_INTENT: Final = f"DELETE FROM {INTENTS} USING TIMESTAMP ? WHERE slot = ? AND ts = ? AND tok = ?"
 
-SELECT_INTENTS: Final = f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? AND shard = ? LIMIT ?"
+SELECT_INTENTS: Final = f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? LIMIT ?"
 
 SELECT_INTENTS_AFTER: Final = (
-    f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? AND shard = ? AND (ts, tok) > (?, ?) LIMIT ?"
+    f"SELECT ts, tok, name, p, x, s FROM {INTENTS} WHERE slot = ? AND (ts, tok) > (?, ?) LIMIT ?"
 )
 
-INSERT_INTENT_SLOT: Final = f"INSERT INTO {INTENT_SLOTS} (day, slot, noted) VALUES (?, ?, ?) USING TIMESTAMP ?"
-"""`noted` is the timestamp, which is the last value."""
+INSERT_INTENT_SLOT: Final = f"INSERT INTO {INTENT_SLOTS} (hour, slot) VALUES (?, ?) USING TIMESTAMP ?"
 
-DELETE_INTENT_SLOT: Final = f"DELETE FROM {INTENT_SLOTS} USING TIMESTAMP ? WHERE day = ? AND slot = ?"
-"""Binds `noted` as the timestamp: a slot that was noted again stays."""
+DELETE_INTENT_SLOT: Final = f"DELETE FROM {INTENT_SLOTS} USING TIMESTAMP ? WHERE hour = ? AND slot = ?"
 
-SELECT_INTENT_SLOTS: Final = f"SELECT slot, noted FROM {INTENT_SLOTS} WHERE day = ? AND slot >= ? LIMIT ?"
+SELECT_INTENT_SLOTS: Final = f"SELECT slot FROM {INTENT_SLOTS} WHERE hour = ?"
 
 DECIDE_TRANSACTION: Final = f"INSERT INTO {TRANSACTIONS} (id, state) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
 """The first one decides. If it is not applied, found has state."""
@@ -207,9 +206,14 @@ SELECT_TRANSACTION: Final = f"SELECT state FROM {TRANSACTIONS} WHERE id = ?"
 COMPACTION: Final = "compaction = {'class': 'UnifiedCompactionStrategy'}"
 
 
-def create_keyspace(keyspace: str, replication: str) -> str:
-    """`replication` is a map in CQL."""
-    return f'CREATE KEYSPACE IF NOT EXISTS "{keyspace}" WITH replication = {replication}'
+def create_keyspace(keyspace: str, copies: Mapping[str, int]) -> str:
+    """With so many copies in each data centre."""
+    quoted = [name.replace("'", "''") for name in copies]
+    replication = "".join(f", '{name}': {number}" for name, number in zip(quoted, copies.values(), strict=True))
+    return (
+        f'CREATE KEYSPACE IF NOT EXISTS "{keyspace}"'
+        f" WITH replication = {{'class': 'NetworkTopologyStrategy'{replication}}}"
+    )
 
 
 def create_table(table: str) -> str:
@@ -228,16 +232,16 @@ def drop_table(table: str) -> str:
 
 CREATE_OWN_TABLES: Final = (
     # gc_grace is the default: the batchlog forgets a batch that is older than the smallest one of its tables.
-    f"CREATE TABLE IF NOT EXISTS {INTENTS} (slot bigint, shard smallint, ts bigint, tok uuid, name text, p blob,"
-    " x tinyint, s blob, PRIMARY KEY ((slot, shard), ts, tok))"
+    f"CREATE TABLE IF NOT EXISTS {INTENTS} (slot bigint, ts bigint, tok uuid, name text, p blob, x tinyint, s blob,"
+    " PRIMARY KEY ((slot), ts, tok))"
     f" WITH default_time_to_live = {DEAD_ROW_SECONDS} AND compaction = {{'class': 'TimeWindowCompactionStrategy',"
     " 'compaction_window_unit': 'HOURS', 'compaction_window_size': 1}",
-    f"CREATE TABLE IF NOT EXISTS {INTENT_SLOTS} (day bigint, slot bigint, noted bigint, PRIMARY KEY ((day), slot))"
+    f"CREATE TABLE IF NOT EXISTS {INTENT_SLOTS} (hour bigint, slot bigint, PRIMARY KEY ((hour), slot))"
     f" WITH default_time_to_live = {INTENT_SLOT_SECONDS} AND {COMPACTION}",
     f"CREATE TABLE IF NOT EXISTS {TRANSACTIONS} (id uuid PRIMARY KEY, state text) WITH {COMPACTION}",
     f"CREATE TABLE IF NOT EXISTS {LOCAL_TABLES} (parent text, x tinyint, name text, PRIMARY KEY ((parent), x))"
     f" WITH {COMPACTION}",
-    f"CREATE TABLE IF NOT EXISTS {FORMAT} (id text PRIMARY KEY, version int) WITH {COMPACTION}",
+    f"CREATE TABLE IF NOT EXISTS {FORMAT} (id text PRIMARY KEY, version int, owner uuid) WITH {COMPACTION}",
 )
 
 INSERT_LOCAL_TABLE: Final = f"INSERT INTO {LOCAL_TABLES} (parent, x, name) VALUES (?, ?, ?) IF NOT EXISTS"
@@ -247,8 +251,16 @@ DELETE_LOCAL_TABLE: Final = f"UPDATE {LOCAL_TABLES} SET name = null WHERE parent
 
 SELECT_LOCAL_TABLES: Final = f"SELECT parent, x, name FROM {LOCAL_TABLES}"
 
+SELECT_SETTINGS: Final = "SELECT name, value FROM system_views.settings WHERE name IN (%s)"
+"""Of the node that is asked. Takes names in quotes."""
+
 SELECT_TABLE: Final = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 
 SELECT_FORMAT: Final = f"SELECT version FROM {FORMAT} WHERE id = 'format'"
 
 INSERT_FORMAT: Final = f"INSERT INTO {FORMAT} (id, version) VALUES ('format', ?) IF NOT EXISTS"
+
+LOCK_SCHEMA: Final = f"INSERT INTO {FORMAT} (id, owner) VALUES ('schema', ?) IF NOT EXISTS USING TTL ?"
+"""Nodes that make a table of one name at the same time may end with two; so one process at a time changes tables."""
+
+UNLOCK_SCHEMA: Final = f"DELETE FROM {FORMAT} WHERE id = 'schema' IF owner = ?"

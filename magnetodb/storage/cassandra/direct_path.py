@@ -1,0 +1,72 @@
+"""Hidden rows without the batchlog: where it can't be reached, and for batches that it does not take.
+
+A logged batch wants two other nodes that take it into their batchlogs, and for some seconds after a node has died the
+coordinator still picks that one. Then the rows are written one by one, which any quorum takes.
+"""
+
+from collections.abc import Sequence
+from random import random
+from typing import Final
+
+from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Result, Session
+from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
+
+OPEN_MICROSECONDS: Final = 20_000_000
+"""So long the direct path comes first after a logged batch has failed."""
+
+CALLS_MAX: Final = 64
+"""So many rows are on their way at once."""
+
+TRIES_MAX: Final = 4
+RETRY_SECONDS: Final = 0.05
+"""Pause before the second try; doubled before each further one."""
+
+
+class CircuitBreaker:
+    """Whether the batchlog is left alone for the moment."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._until: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """The direct path comes first."""
+        if self._until is None:
+            return False
+        now = self._session.now()
+        # A clock that was moved back must not keep it open.
+        if not self._until - OPEN_MICROSECONDS <= now < self._until:
+            self._until = None
+            return False
+        return True
+
+    def trip(self) -> None:
+        """A logged batch has failed."""
+        self._until = self._session.now() + OPEN_MICROSECONDS
+
+
+async def write_all(session: Session, statements: Sequence[Bound]) -> list[bool]:
+    """Write each statement by itself, some tries long; which of them are durable. A table that is gone needs no write.
+    Statements must do no harm if they are sent twice, or arrive late."""
+    durable = [False] * len(statements)
+    left = list(range(len(statements)))
+    for attempt in range(TRIES_MAX):
+        if attempt:
+            await session.pause(RETRY_SECONDS * 2 ** (attempt - 1) * (0.5 + random()))
+        for start in range(0, len(left), CALLS_MAX):
+            some = left[start : start + CALLS_MAX]
+            calls = [
+                Call((statements[each],), Kind.SINGLE, Consistency.LOCAL_QUORUM, idempotent=True, urgent=True)
+                for each in some
+            ]
+            for each, result in zip(some, await session.execute_together(calls), strict=True):
+                durable[each] = _durable(result)
+        left = [each for each in left if not durable[each]]
+        if not left:
+            break
+    return durable
+
+
+def _durable(result: Result | CassandraError) -> bool:
+    return not isinstance(result, CassandraError) or isinstance(result, TableGone)

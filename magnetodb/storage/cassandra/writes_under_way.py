@@ -1,0 +1,78 @@
+"""Writes of this process that Cassandra has not settled yet.
+
+Who is about to write such a row decides from what it will be, and the commit waits for its predecessor: so writers of
+one item in one process never lose a race to each other. If the predecessor is lost, so are those that follow from it.
+"""
+
+from typing import Final
+
+from magnetodb.model.rows import Row, RowKey
+from magnetodb.storage.cassandra.cql import ItemRow
+from magnetodb.storage.cassandra.gates import Gate
+
+DEAD_ROWS_MAX: Final = 10_000
+"""So many deleted rows are remembered; of one that is not, the first attempt to write it is in vain."""
+
+
+class Writing:
+    """A write under way. `value` b"" deletes; None: it leaves the value as it is. When `settled` opens, `after` is the
+    row that it made; None: it made none, or that is not known."""
+
+    __slots__ = ("after", "ahead", "key", "settled", "value", "version")
+
+    def __init__(self, key: RowKey, value: bytes | None, version: int, ahead: "Writing | None") -> None:
+        self.key = key
+        self.value = value
+        self.version = version
+        self.ahead = ahead
+        self.after: ItemRow | None = None
+        self.settled = Gate()
+
+
+class WritesUnderWay:
+    """The last write of each row that is being written, and the rows of which it is known that they are dead."""
+
+    def __init__(self) -> None:
+        self._last: dict[RowKey, Writing] = {}
+        self._dead: dict[RowKey, ItemRow] = {}
+
+    def begin(self, key: RowKey, value: bytes | None, version: int) -> Writing:
+        """A write behind all others of that row. `version`: what it will be at least, later than all others'."""
+        writing = self._last[key] = Writing(key, value, version, self._last.get(key))
+        return writing
+
+    def end(self, writing: Writing, after: ItemRow | None) -> None:
+        """The write is settled."""
+        key = writing.key
+        writing.after = after
+        writing.ahead = None
+        if self._last.get(key) is writing:
+            del self._last[key]
+        if after is not None:
+            self.remember(key, after)
+        writing.settled.open()
+
+    def last(self, key: RowKey) -> Writing | None:
+        """The last write of a row that is not settled."""
+        return self._last.get(key)
+
+    def row(self, key: RowKey) -> Row | None:
+        """The row as it will be, `pending`; None if no write of it is under way that says so."""
+        writing = self._last.get(key)
+        if writing is None or writing.value is None:
+            return None
+        return Row(key, writing.value, writing.version, True, writing)
+
+    def remember(self, key: RowKey, row: ItemRow) -> None:
+        """The row as it was found or made: if it is dead, its version is needed by whoever writes it next."""
+        dead = self._dead
+        if row.v is not None or row.ver is None:
+            dead.pop(key, None)
+            return
+        if len(dead) >= DEAD_ROWS_MAX and key not in dead:
+            del dead[next(iter(dead))]
+        dead[key] = row
+
+    def dead(self, key: RowKey) -> ItemRow | None:
+        """A row that is known to be dead."""
+        return self._dead.get(key)
