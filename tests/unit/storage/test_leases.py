@@ -1,3 +1,4 @@
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -20,8 +21,10 @@ def world(tmp_path, runner):
     runner.run(world.driver.close())
 
 
-def lease(world, owner="one", **options):
-    return Lease(world.driver, "job", owner=owner, clock=lambda: world.now, **options)
+def lease(world, owner="one", ahead=0.0, **options):
+    """`ahead`: how much the clock of this process is, beside the one of the world."""
+    clock, monotonic = lambda: world.now + ahead, lambda: world.now
+    return Lease(world.driver, "job", owner=owner, clock=clock, monotonic=monotonic, **options)
 
 
 async def stored(world):
@@ -35,13 +38,36 @@ async def test_the_first_who_asks_has_it(world):
     assert ("job", "one", 1000.0 + LEASE_SECONDS, IDLE) == await stored(world)
 
 
-async def test_of_two_who_ask_at_once_one_gets_it(world):
+async def test_one_that_was_not_renewed_for_as_long_as_it_lasts_is_taken(world):
+    second = lease(world, "two")
+    await lease(world, "dead").hold(IDLE)
+    outcomes = []
+    for seconds in (0.0, LEASE_SECONDS - 1, 1.0):
+        world.now += seconds
+        outcomes.append(await second.hold(IDLE))
+
+    assert [False, False, True] == outcomes
+
+
+async def test_of_two_who_take_it_at_once_one_gets_it(world):
     first, second = lease(world), lease(world, "two")
     await lease(world, "dead").hold(IDLE)
+    await asyncio.gather(first.hold(IDLE), second.hold(IDLE))
     world.now += LEASE_SECONDS
-    outcomes = [await first.hold(IDLE), await second.hold(IDLE)]
+    outcomes = await asyncio.gather(first.hold(IDLE), second.hold(IDLE))
 
-    assert [True, False] == outcomes
+    assert [False, True] == sorted(outcomes)
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+async def test_a_process_whose_clock_is_wrong_takes_it_from_nobody(world, ahead):
+    first, wrong = lease(world), lease(world, "two", ahead)
+    outcomes = []
+    for _ in range(4):
+        outcomes.append((await first.hold(IDLE), await wrong.hold(IDLE)))
+        world.now += RENEW_SECONDS
+
+    assert [(True, False)] * 4 == outcomes
 
 
 async def test_it_is_renewed_before_it_ends(world):
@@ -73,6 +99,7 @@ async def test_it_is_written_no_more_often_than_it_must_be(world):
 async def test_who_has_lost_it_learns_so(world):
     first, second = lease(world), lease(world, "two")
     await first.hold(IDLE)
+    await second.hold(IDLE)
     world.now += LEASE_SECONDS
     await second.hold(IDLE)
 
@@ -93,11 +120,3 @@ async def test_who_is_alone_need_not_wait_for_the_dead(world):
     await lease(world).hold(IDLE)
 
     assert await lease(world, "two", sole=True).hold(IDLE)
-
-
-async def test_a_clock_that_was_ahead_does_not_hold_it_for_ever(world):
-    world.now += 1_000_000
-    await lease(world).hold(IDLE)
-    world.now -= 1_000_000
-
-    assert await lease(world, "two").hold(IDLE)
