@@ -10,9 +10,10 @@ it step by step.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
+from uuid import UUID, uuid4
 
 from magnetodb.errors import RowTableNotFound, StorageError
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Lost, Row, RowKey
@@ -49,7 +50,8 @@ class Committer:
     """Commits batches, and tells reads what they need to know of writes. One per process.
 
     `derive` gives all derived rows of an item as its table is known now; without it, what others left undone is waited
-    for, not finished. `batch_bytes_max`: what the servers take of a logged batch.
+    for, not finished. `batch_bytes_max`: what the servers take of a logged batch. `recovery_age_seconds`: `recover` leaves
+    younger intents alone. `new_uuid` never gives the same twice, to no process.
     """
 
     def __init__(
@@ -61,8 +63,11 @@ class Committer:
         derive: Derive | None = None,
         batch_bytes_max: int = BATCH_BYTES_MAX,
         recovery_age_seconds: float = RECOVERY_AGE_SECONDS,
+        new_uuid: Callable[[], UUID] = uuid4,
     ) -> None:
-        self._equipment = Equipment(session, clock, tables, derive=derive, batch_bytes_max=batch_bytes_max)
+        self._equipment = Equipment(
+            session, clock, tables, derive=derive, batch_bytes_max=batch_bytes_max, new_uuid=new_uuid
+        )
         self._transactions = Transactions(self._equipment)
         self._recovery = Recovery(self._equipment, self._transactions, age_seconds=recovery_age_seconds)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol
+from uuid import UUID, uuid4
 
 from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import CHECK, Change, DerivedRow, RowKey
@@ -46,7 +47,7 @@ class RowTables(Protocol):
 
 
 class Equipment:
-    """One per process. `derive` is needed to finish what others left undone: without it, such items are waited for."""
+    """One per process. `new_uuid` never gives the same twice, to no process. `derive` is needed to finish what others left undone: without it, such items are waited for."""
 
     def __init__(
         self,
@@ -56,8 +57,10 @@ class Equipment:
         *,
         derive: Derive | None = None,
         batch_bytes_max: int = BATCH_BYTES_MAX,
+        new_uuid: Callable[[], UUID] = uuid4,
     ) -> None:
         self.session = session
+        self.new_uuid = new_uuid
         self.clock = clock
         self.tables = tables
         self.derive = derive

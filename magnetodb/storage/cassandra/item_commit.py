@@ -7,7 +7,7 @@ write     the hidden rows, with the new version as timestamp; with them `done`, 
 """
 
 from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from magnetodb.errors import StorageBusy, StorageError
 from magnetodb.model.rows import ANY, CHECK, Batch, Change, Committed, Lost
@@ -45,7 +45,7 @@ class ItemCommit:
         self._batch = batch
         self._positions = positions
         self._until = until
-        self._tokens: list[UUID] = [uuid4() for _ in batch]
+        self._tokens: list[UUID] = [equipment.new_uuid() for _ in batch]
         self._intents: list[list[Intent]] = [[] for _ in batch]
         self.after: list[ItemRow | None] = [None] * len(batch)
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cql import ItemRow
@@ -204,7 +204,7 @@ class Recovery:
             # A later version is fence enough: the attempt expects one that was before its intent.
             if row.ver is None or row.ver < latest:
                 equipment.clock.observe(latest)
-                fences.append(plan_fence(position, row, equipment.version(row), uuid4()))
+                fences.append(plan_fence(position, row, equipment.version(row), equipment.new_uuid()))
         if not fences:
             return rows
         fenced = dict(rows)

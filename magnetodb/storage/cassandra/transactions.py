@@ -12,7 +12,7 @@ transaction for some seconds, it decides that it is undone.
 
 from collections.abc import Sequence
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from magnetodb.errors import StorageBusy
 from magnetodb.model.rows import CHECK, Batch, Change, Check, Committed, Lost
@@ -173,7 +173,7 @@ class Transactions:
     async def _apply(self, position: Position, row: ItemRow, lock: Lock, follows: Followed) -> ItemRow | None:
         """Make of a row what the transaction says, and free it. None: somebody else has done something with it."""
         equipment = self._equipment
-        planned = plan(position, row, lock.value, follows, equipment.version(row), uuid4())
+        planned = plan(position, row, lock.value, follows, equipment.version(row), equipment.new_uuid())
         (decision,) = await equipment.deciding.decide([[planned]])
         if decision is not True:
             return None
@@ -230,8 +230,10 @@ class TransactionCommit:
                 return None
             follows.append(one)
         version = equipment.version(*rows)
-        self._intents = await equipment.intents.write([(position, version, uuid4()) for position in self._positions])
-        transaction = uuid4()
+        self._intents = await equipment.intents.write(
+            [(position, version, equipment.new_uuid()) for position in self._positions]
+        )
+        transaction = equipment.new_uuid()
         locks = self._locks(transaction, follows)
         groups = _groups(locks)
         decisions: list[Decision] = [False] * len(locks)
@@ -258,13 +260,14 @@ class TransactionCommit:
         return None
 
     def _locks(self, transaction: UUID, follows: Sequence[Followed]) -> list[Planned]:
-        version = self._equipment.version(*self._expectations.rows)
+        equipment = self._equipment
+        version = equipment.version(*self._expectations.rows)
         locks = []
         for position, row, change, one in zip(
             self._positions, self._expectations.rows, self._batch, follows, strict=True
         ):
             lock = Lock(_value(change, row), bool(change.derived), (*one.local_deletes, *one.deletes))
-            locks.append(plan_lock(position, row, lock, transaction, version, uuid4()))
+            locks.append(plan_lock(position, row, lock, transaction, version, equipment.new_uuid()))
         return locks
 
     async def _decided(self, transaction: UUID, locks: Sequence[Planned]) -> bool:
@@ -283,7 +286,7 @@ class TransactionCommit:
         equipment = self._equipment
         version = equipment.clock.now()
         applied = [
-            plan(lock.position, lock.after, _value(change, lock.before), one, version, uuid4())
+            plan(lock.position, lock.after, _value(change, lock.before), one, version, equipment.new_uuid())
             for lock, change, one in zip(locks, self._batch, follows, strict=True)
         ]
         decisions: list[Decision] = [False] * len(applied)
@@ -334,7 +337,10 @@ class TransactionCommit:
         ]
         if locked:
             version = equipment.clock.now()
-            freed = [plan(locks[each].position, locks[each].after, CHECK, NOTHING, version, uuid4()) for each in locked]
+            freed = [
+                plan(locks[each].position, locks[each].after, CHECK, NOTHING, version, equipment.new_uuid())
+                for each in locked
+            ]
             groups = _groups(freed)
             for group, decision in zip(groups, await self._decide_all(freed, groups, None), strict=True):
                 if decision is True:
