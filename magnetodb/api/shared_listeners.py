@@ -81,7 +81,8 @@ class SharedListeners:
         """Take no more."""
         self._open = False
         self.process.say_gone()
-        for listener in self._listeners:
+        listeners, self._listeners = self._listeners, ()
+        for listener in listeners:
             self._loop.remove_reader(listener)
             listener.close()
 

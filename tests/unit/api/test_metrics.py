@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from magnetodb.api import figures
-from magnetodb.api.metrics import LATENCY_BITS_MAX, TOTAL, Family, Metrics, Sizes, buckets
+from magnetodb.api.metrics import LATENCY_BITS_MAX, TOTAL, Family, Metrics, Sizes, Snapshot, buckets, together
 
 
 def shown(metrics):
@@ -91,3 +91,47 @@ def test_connections_are_counted_when_asked():
     open_ones.add(3)
 
     assert {(): 3.0} == source()[0].values
+
+
+def test_figures_of_several_processes_are_added_by_their_kind():
+    def family(name, values, of_several="sum"):
+        return Family(name, "X.", "gauge", ("a",), values, of_several)
+
+    one = [family("sum", {("x",): 1.0}), family("max", {("x",): 1.0}, "max"), family("min", {("x",): 1.0}, "min")]
+    other = [
+        family("sum", {("x",): 2.0, ("y",): 3.0}),
+        family("max", {("x",): 2.0}, "max"),
+        family("min", {("x",): 2.0}, "min"),
+    ]
+    added = together(
+        [
+            Snapshot({("GetItem", ""): [1, 2]}, one, [Sizes("size", "S.", [1, 1], 3)]),
+            Snapshot({("GetItem", ""): [1, 0], ("PutItem", ""): [5]}, other, [Sizes("size", "S.", [0, 1], 2)]),
+        ]
+    )
+
+    assert {("GetItem", ""): [2, 2], ("PutItem", ""): [5]} == added.requests
+    assert {
+        "sum": {("x",): 3.0, ("y",): 3.0},
+        "max": {("x",): 2.0},
+        "min": {("x",): 1.0},
+    } == {each.name: each.values for each in added.families}
+    assert [Sizes("size", "S.", [1, 2], 5)] == added.sizes
+
+
+def test_a_snapshot_is_the_same_behind_json():
+    metrics = Metrics(["GetItem"])
+    count(metrics.latencies["GetItem"], 40)
+    count(metrics.failures("GetItem", "ThrottlingException"), 10)
+    metrics.sources.append(lambda: [Family("magnetodb_x", "X.", "gauge", ("a", "b"), {("c", "d"): 3.5}, "max")])
+    metrics.sources.append(lambda: [Sizes("magnetodb_y", "Y.", [0, 1, 1], 4)])
+    snapshot = metrics.snapshot()
+
+    assert snapshot == Snapshot.from_json(snapshot.to_json())
+
+
+def test_what_is_counted_outlives_its_process_and_gauges_do_not():
+    counter = Family("magnetodb_x", "X.", "counter", (), {(): 1.0})
+    snapshot = Snapshot({("GetItem", ""): [1]}, [counter, Family("magnetodb_y", "Y.", "gauge", (), {(): 1.0})], [])
+
+    assert Snapshot({("GetItem", ""): [1]}, [counter], []) == snapshot.counted()
