@@ -50,8 +50,8 @@ class Committer:
     """Commits batches, and tells reads what they need to know of writes. One per process.
 
     `derive` gives all derived rows of an item as its table is known now; without it, what others left undone is waited
-    for, not finished. `batch_bytes_max`: what the servers take of a logged batch. `recovery_age_seconds`: `recover` leaves
-    younger intents alone. `new_uuid` never gives the same twice, to no process.
+    for, not finished. `batch_bytes_max`: what the servers take of a logged batch. `recovery_age_seconds`: `recover`
+    leaves younger intents alone. `new_uuid` never gives the same twice, to no process.
     """
 
     def __init__(

@@ -47,7 +47,8 @@ class RowTables(Protocol):
 
 
 class Equipment:
-    """One per process. `new_uuid` never gives the same twice, to no process. `derive` is needed to finish what others left undone: without it, such items are waited for."""
+    """One per process. `derive` is needed to finish what others left undone: without it, such items are waited for.
+    `new_uuid` never gives the same twice, to no process."""
 
     def __init__(
         self,
