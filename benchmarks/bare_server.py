@@ -1,6 +1,7 @@
 """The bare server: the same stack as `magnetodb-api` (uvloop, httptools), and a constant answer to every request.
 
-What it reaches is the most that this stack can do; the benchmark compares our GetItem with it in the same run.
+What it reaches is the most that this stack can do; the benchmark compares our GetItem with it in the same run. The
+answer is that of a GetItem; a few members beside the item let the load generator take it for any other answer as well.
 """
 
 import argparse
@@ -11,8 +12,11 @@ from typing import Any
 import httptools
 import uvloop
 
-ATTRIBUTES = b",".join(b'"field%d":{"S":"%s"}' % (number, b"x" * 48) for number in range(8))
-BODY = b'{"Item":{"pk":{"S":"user#00000001"},"sk":{"S":"order#00000001"},' + ATTRIBUTES + b"}}"
+ATTRIBUTES = b",".join(b'"field%02d":{"S":"%s"}' % (number, b"x" * 24) for number in range(11))
+BODY = (
+    b'{"Item":{"pk":{"S":"user#00000001"},"sk":{"S":"order#00000001"},' + ATTRIBUTES + b"},"
+    b'"Table":{"TableStatus":"ACTIVE"},"Count":10,"Items":[1,2,3,4,5,6,7,8,9,10]}'
+)
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
     b"x-amzn-RequestId: 0000000000000000000000000000000000000000000000000000\r\nx-amz-crc32: 0\r\n"

@@ -1,140 +1,120 @@
-"""make bench: starts a server on a new data directory, replays the load of `run-load`, and keeps the figures.
-
-The load generator is not part of this repository; benchmarks/README.md says what it does and where it is expected.
-"""
+"""make bench: how fast the service is, beside the bare server and its peers. README.md in this directory says more."""
 
 import argparse
-import json
-import os
-import platform
-import shutil
-import subprocess
+import contextlib
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
-HERE: Final = Path(__file__).resolve().parent
-RESULTS: Final = HERE / "results"
-RUN_LOAD: Final = HERE.parent.parent / "shared" / "bench" / "run-load"
+from benchmarks import figures, growth, machine, run_load, wrk
+from benchmarks.peers import PeerMissing
+from benchmarks.servers import IN_MEMORY, SERVERS, Choices, running, sources_of
+from benchmarks.text_tables import spread, table
 
-LISTENS: Final = "MagnetoDB listens on "
-STOP_SECONDS_MAX: Final = 30
+ROUNDS: Final = 5
+FIGURES_SERVERS: Final = ("ours", "bare", *IN_MEMORY, figures.FILE_PEER)
+
+GROWTH_PARTS: Final[dict[str, tuple[Callable[[growth.Plan], growth.Found], tuple[str, ...]]]] = {
+    "connections": (growth.connections, ("ours", *IN_MEMORY)),
+    "sizes": (growth.item_sizes, ("ours", *IN_MEMORY)),
+    "items": (growth.table_items, ("ours",)),
+    "indexes": (growth.indexes, ("ours", *IN_MEMORY)),
+    "partitions": (growth.partition_items, ("ours",)),
+    "tables": (growth.tables, ("ours",)),
+}
+"""What each measures, and which servers, unless others are named."""
+
+PARTS: Final = ("figures", *GROWTH_PARTS, "start")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 1 with a message where something is missing."""
     options = parsed(arguments)
-    if not options.run_load.is_file():
-        print(
-            f"There is no load generator at {options.run_load}: name it with --run-load or RUN_LOAD.", file=sys.stderr
-        )
-        return 1
-    if shutil.which("wrk") is None:
-        print("wrk is missing; on Debian and Ubuntu: apt-get install wrk.", file=sys.stderr)
-        return 1
-    with tempfile.TemporaryDirectory(prefix="magnetodb-bench-", dir=options.data_dir) as data_dir:
-        server = start_server(data_dir, options.server_flags)
-        try:
-            url = announced_url(server)
-            results = measured(url, server.pid, Path(data_dir) / "load.json", options)
-        finally:
-            server.terminate()
-            server.wait(STOP_SECONDS_MAX)
-    path = kept(results)
-    print(f"written to {path}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that the servers end with this.
+    wrk.check_wrk()
+    with contextlib.ExitStack() as undo:
+        before = undo.enter_context(sources_of(options.before)) if options.before else None
+        choices = Choices(tuple(options.server_flags), options.verify, before)
+        say(machine.described())
+        for part in PARTS if options.part == "all" else [options.part]:
+            say(f"\n## {part}\n")
+            results, report = run_part(part, options, choices)
+            say(f"\n{report}\n\nwritten to {machine.kept(part, results)}")
     return 0
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run-load", type=Path, default=Path(os.environ.get("RUN_LOAD", RUN_LOAD)))
-    parser.add_argument("--seconds", type=int, default=10, help="of each workload (10)")
-    parser.add_argument("--only", default="", help="workloads, separated by commas (all)")
-    parser.add_argument("--data-dir", type=Path, help="where the data directory is made: choose the disk to measure")
-    parser.add_argument("server_flags", nargs="*", help="flags of magnetodb-api, behind --")
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    add = parser.add_argument
+    add("--part", choices=[*PARTS, "all"], default="figures", help="what is measured (figures)")
+    add("--rounds", type=int, default=ROUNDS, help="of part figures and start (%(default)s)")
+    add("--seconds", type=int, default=5, help="of each workload (%(default)s)")
+    add("--only", type=words, default=run_load.WORKLOADS, help="workloads of part figures, separated by commas (all)")
+    add("--servers", type=words, help=f"separated by commas, of {', '.join(SERVERS)} (depends on the part)")
+    add("--counts", type=numbers, default=(), help="values of a part that varies one thing, separated by commas")
+    add("--before", metavar="COMMIT", help="measure this commit, too, in the same run")
+    add("--verify", action="store_true", help="let our server verify every signature (auth = sigv4)")
+    add("--run-load", type=Path, help="the load generator (RUN_LOAD, or ../shared/bench/run-load)")
+    add("--data-dir", type=Path, help="where data directories are made: choose the disk to measure")
+    add("server_flags", nargs="*", help="flags of magnetodb-api, behind --")
     return parser.parse_args(arguments)
 
 
-def start_server(data_dir: str, flags: Sequence[str]) -> "subprocess.Popen[str]":
-    """magnetodb-api on a free port."""
-    command = [sys.executable, "-m", "magnetodb.commands.api", "--bind-port", "0", "--data-dir", data_dir, *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def words(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(text.split(","))
 
 
-def announced_url(server: "subprocess.Popen[str]") -> str:
-    """The address that the server says at its start. Raises SystemExit where it ends without one."""
-    assert server.stdout is not None
-    for line in server.stdout:
-        if line.startswith(LISTENS):
-            return line.removeprefix(LISTENS).strip()
-    raise SystemExit("The server did not start.")
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers between commas."""
+    return tuple(map(int, text.split(",")))
 
 
-def measured(url: str, pid: int, out: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Run the load; it prints its table. Returns its figures."""
-    load = load_module(options.run_load)
-    arguments = [url, "--pid", str(pid), "--seconds", str(options.seconds), "--only", options.only, "--out", str(out)]
-    before = sys.argv
-    sys.argv = [str(options.run_load), *arguments]
-    try:
-        load.main()
-    finally:
-        sys.argv = before
-    results: dict[str, Any] = json.loads(out.read_text())
-    return results
+def run_part(part: str, options: argparse.Namespace, choices: Choices) -> tuple[dict[str, Any], str]:
+    """The figures of a part as they are kept, and its report."""
+    servers = options.servers or default_servers(part, choices)
+    if part == "figures":
+        path = run_load.path_of(options.run_load)
+        plan = figures.Plan(options.rounds, options.seconds, servers, options.only, choices, path, options.data_dir)
+        rounds = figures.measured(plan, say)
+        return {"seconds": options.seconds, "rounds": figures.plain(rounds)}, figures.report(rounds)
+    if part == "start":
+        return starts(servers, options, choices)
+    measure, _ = GROWTH_PARTS[part]
+    growth_plan = growth.Plan(
+        options.seconds, servers, choices, options.run_load, options.data_dir, options.counts, say
+    )
+    found = measure(growth_plan)
+    return {"seconds": options.seconds, "figures": found}, growth.report(found)
 
 
-def load_module(path: Path) -> ModuleType:
-    """The load generator as a module: a script without the suffix .py."""
-    sys.dont_write_bytecode = True  # Its directory is not ours.
-    loader = SourceFileLoader("run_load", str(path))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+def default_servers(part: str, choices: Choices) -> tuple[str, ...]:
+    """Those of a part, with the commit before where one is named."""
+    servers = GROWTH_PARTS[part][1] if part in GROWTH_PARTS else FIGURES_SERVERS
+    return servers if choices.before is None else (servers[0], "before", *servers[1:])
 
 
-def kept(results: dict[str, Any]) -> Path:
-    """Write the figures with the machine they come from."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    path.write_text(json.dumps({"machine": machine(), "commit": commit(), **results}, indent=1) + "\n")
-    return path
+def starts(servers: Sequence[str], options: argparse.Namespace, choices: Choices) -> tuple[dict[str, Any], str]:
+    """From start to first answer on an empty directory, in alternation."""
+    seconds: dict[str, list[float]] = {name: [] for name in servers}
+    for _ in range(options.rounds):
+        for name in servers:
+            with running(name, choices, options.data_dir) as server:
+                seconds[name].append(server.start_seconds)
+    rows = [[name, spread(found, ".3f")] for name, found in seconds.items()]
+    return {"start_seconds": seconds}, table(["", "start to first answer, s"], rows)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def processor() -> str:
-    """Its name as Linux gives it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
-
-
-def commit() -> str:
-    """What was measured, or "unknown" outside a git checkout."""
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    return run.stdout.strip() or "unknown"
+def say(text: str) -> None:
+    """Print now."""
+    print(text, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except PeerMissing as missing:
+        sys.exit(str(missing))

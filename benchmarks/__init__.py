@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the service is beside others, where a request's time goes, whether it lasts. See README.md."""
