@@ -1,5 +1,6 @@
 """Items: canonical attribute values under their names, and the bytes in which a row keeps one."""
 
+from struct import Struct
 from typing import Any, Final, Self
 
 import orjson
@@ -16,7 +17,8 @@ ITEM_BYTES_MAX: Final = 400 * 1024
 ITEM_FORMAT: Final = b"\x01"
 """First byte of a stored item. Written to disk: another layout takes another byte."""
 
-_SIZE_END: Final = 5
+_HEAD: Final = Struct(">BI")
+_SIZE_END: Final = _HEAD.size
 """Where the canonical JSON begins: behind the format byte and four bytes of size."""
 
 
@@ -39,11 +41,14 @@ def item_size(item: Item) -> int:
     return attributes_size(item)
 
 
-def spliced(value: bytes) -> tuple[int, orjson.Fragment]:
-    """Size and JSON of an item as a row holds it, unparsed. Raises StorageError for an unknown format."""
-    if value[:1] != ITEM_FORMAT:
-        raise StorageError(f"stored item has unknown format {value[:1]!r}")
-    return int.from_bytes(value[1:_SIZE_END], "big"), orjson.Fragment(value[_SIZE_END:])
+def spliced(values: list[bytes]) -> tuple[list[int], list[bytes]]:
+    """Sizes and JSON of items as rows hold them, unparsed. Raises StorageError for an unknown format."""
+    sizes = []
+    for form, size in map(_HEAD.unpack_from, values):
+        if form != ITEM_FORMAT[0]:
+            raise StorageError(f"stored item has unknown format {form}")
+        sizes.append(size)
+    return sizes, [value[_SIZE_END:] for value in values]
 
 
 class StoredItem:

@@ -1,7 +1,8 @@
 """Rows: all that a storage driver knows. Everything stored is a row; a write is a batch of changes to rows."""
 
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, overload
 
 TOKEN_MIN: Final = -(2**63)
 TOKEN_MAX: Final = 2**63 - 1
@@ -101,8 +102,50 @@ class TokenRange(NamedTuple):
     end: int = TOKEN_MAX
 
 
+class PartitionRows(Sequence[Row]):
+    """Rows of one partition in key order, as a storage found them: (sort, version, value). Each becomes a Row when it
+    is asked for, because most pages are answered from the values alone."""
+
+    __slots__ = ("_found", "_partition", "_table")
+
+    def __init__(self, table: str, partition: bytes, found: list[tuple[bytes, int, bytes]]) -> None:
+        self._table = table
+        self._partition = partition
+        self._found = found
+
+    def values(self) -> list[bytes]:
+        """Of all rows."""
+        return [value for _, _, value in self._found]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Row]:
+        table, partition = self._table, self._partition
+        return iter(
+            [
+                _new(Row, (_new(RowKey, (table, partition, sort)), value, version, False, None))
+                for sort, version, value in self._found
+            ]
+        )
+
+    @overload
+    def __getitem__(self, position: int) -> Row: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Row]: ...
+    def __getitem__(self, position: int | slice) -> Row | Sequence[Row]:
+        if isinstance(position, slice):
+            return PartitionRows(self._table, self._partition, self._found[position])
+        sort, version, value = self._found[position]
+        return Row(RowKey(self._table, self._partition, sort), value, version)
+
+
+_new: Any = tuple.__new__
+"""A named tuple's own constructor takes three times as long, and pages have many rows."""
+
+
 class Page(NamedTuple):
     """Rows in key order, and whether the range may hold more behind the last one."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     more: bool

@@ -1,7 +1,10 @@
 """Pages of Query and Scan: Limit, the megabyte, the filter, and where the next page begins."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple, NoReturn
+
+import orjson
 
 from magnetodb.context import RequestContext
 from magnetodb.errors import ValidationException
@@ -12,7 +15,7 @@ from magnetodb.expressions.projections import Projection
 from magnetodb.model.capacity import Capacity, read_units
 from magnetodb.model.items import StoredItem, canonical_item, spliced
 from magnetodb.model.keys import START_KEY_INVALID, KeyCodec
-from magnetodb.model.rows import Row, RowKey
+from magnetodb.model.rows import PartitionRows, Row, RowKey
 from magnetodb.model.table import Index
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.pauses import Pauses
@@ -45,13 +48,14 @@ WHOLE_ITEMS: Final = Evaluation(None, None, ITEMS)
 
 
 class PageOfItems:
-    """What was read so far. `items` is None where only the count is wanted; `last` is the key of the row at which the
-    page ended before the range did."""
+    """What was read so far. `items` is None where only the count is wanted, `texts` is the JSON of items that are
+    answered as they are stored; `last` is the key of the row at which the page ended before the range did."""
 
-    __slots__ = ("count", "fetched_units", "items", "last", "scanned", "size")
+    __slots__ = ("count", "fetched_units", "items", "last", "scanned", "size", "texts")
 
     def __init__(self, *, counts_only: bool) -> None:
         self.items: list[Any] | None = None if counts_only else []
+        self.texts: list[bytes] = []
         self.count = 0
         self.scanned = 0
         self.size = 0
@@ -124,7 +128,7 @@ def evaluation(
 async def read_page(
     manager: StorageManager,
     target: Target,
-    found: AsyncIterator[list[Row]],
+    found: AsyncIterator[Sequence[Row]],
     evaluation: Evaluation,
     limit: int | None,
 ) -> PageOfItems:
@@ -143,23 +147,24 @@ async def read_page(
     return page
 
 
-def _take(page: PageOfItems, read: list[Row]) -> None:
+def _take(page: PageOfItems, read: Sequence[Row]) -> None:
     """Add items as they are stored."""
-    assert page.items is not None
-    size = page.size
-    for row in read:
-        item_size, json = spliced(row.value)
-        size += item_size
-        page.items.append(json)
-        if size >= PAGE_BYTES_MAX:
-            page.last = row.key
-            break
+    values = read.values() if type(read) is PartitionRows else [row.value for row in read]
+    sizes, texts = spliced(values)
+    size = page.size + sum(sizes)
+    if size >= PAGE_BYTES_MAX:
+        sums = accumulate(sizes, initial=page.size)
+        taken = next(count for count, size_so_far in enumerate(sums) if size_so_far >= PAGE_BYTES_MAX)
+        size = page.size + sum(sizes[:taken])
+        texts = texts[:taken]
+        page.last = read[taken - 1].key
+    page.texts += texts
     page.size = size
-    page.count = page.scanned = len(page.items)
+    page.count = page.scanned = len(page.texts)
 
 
 async def _measured(
-    manager: StorageManager, target: Target, read: list[Row], evaluation: Evaluation, page: PageOfItems
+    manager: StorageManager, target: Target, read: Sequence[Row], evaluation: Evaluation, page: PageOfItems
 ) -> list[StoredItem]:
     """The items that still belong to the page; those of the table, where the selection says so."""
     items = []
@@ -176,7 +181,7 @@ async def _measured(
     return items
 
 
-async def _fetched(manager: StorageManager, target: Target, read: list[Row], page: PageOfItems) -> list[StoredItem]:
+async def _fetched(manager: StorageManager, target: Target, read: Sequence[Row], page: PageOfItems) -> list[StoredItem]:
     """The items of the table that rows of its local index stand for, but those deleted since the rows were read."""
     items = await manager.get_items([target.codec.table_key(row.key) for row in read], consistent=target.consistent)
     fetched = [item for item in items if item is not None]
@@ -213,7 +218,9 @@ def consume(cell: Cell, target: Target, page: PageOfItems) -> None:
 def page_answer(request: dict[str, Any], target: Target, page: PageOfItems) -> dict[str, Any]:
     """The members of the answer."""
     answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
-    if page.items is not None:
+    if page.texts:
+        answer["Items"] = orjson.Fragment(b"[" + b",".join(page.texts) + b"]")
+    elif page.items is not None:
         answer["Items"] = page.items
     if page.last is not None:
         answer["LastEvaluatedKey"] = target.codec.key_attributes(page.last)

@@ -89,7 +89,7 @@ def codec_named(info: TableInfo, name: str) -> Codec:
     return info.keys.indexes[name]
 
 
-async def _pages(driver: StorageDriver, rows_id: str) -> AsyncIterator[list[Row]]:
+async def _pages(driver: StorageDriver, rows_id: str) -> AsyncIterator[Sequence[Row]]:
     after: RowKey | None = None
     more = True
     while more:

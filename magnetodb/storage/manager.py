@@ -348,7 +348,7 @@ class ItemPages:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[Row]:
+    async def __anext__(self) -> Sequence[Row]:
         if not self._more:
             raise StopAsyncIteration
         if monotonic() - self._began > HOLD_SECONDS_MAX:

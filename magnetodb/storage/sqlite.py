@@ -20,6 +20,7 @@ from magnetodb.model.rows import (
     Committed,
     Lost,
     Page,
+    PartitionRows,
     Row,
     RowKey,
     SortRange,
@@ -29,7 +30,7 @@ from magnetodb.storage.driver import READ_BYTES_MAX
 from magnetodb.storage.dropped_tables import DroppedTables
 from magnetodb.storage.group_commit import GroupCommit
 from magnetodb.storage.log_copier import LogCopier
-from magnetodb.storage.row_cache import RowCache
+from magnetodb.storage.row_cache import RowCache, SharedRowCache
 from magnetodb.storage.row_tables import CreateTable, DropTable, RowTables
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
@@ -53,6 +54,9 @@ SCAN_AFTER = (
     " WHERE table_id = ? AND (token, partition, sort) > (?, ?, ?) AND token <= ?"
     " ORDER BY token, partition, sort LIMIT ?"
 )
+
+FETCH_ROWS: Final = 16
+"""SQLite's rows are taken in lists of so many: of the largest items they are 6 MB more than a page needs."""
 
 SWEEP_SECONDS: Final = 0.5
 """So often a process that reads looks whether others have committed, even if nobody asks it."""
@@ -93,13 +97,14 @@ class SqliteDriver:
         self._others = others = self._file.others
         self._read = self._file.reader.cursor()
         self._holds_snapshot = False
+        self._snapshot = b""
         self._sweeper: asyncio.TimerHandle | None = None
         self._tables = RowTables()
         self._pending: dict[RowKey, Row] = {}
-        self._cache = RowCache()
+        self._cache = RowCache() if others is None else SharedRowCache(others)
         self._last_version = 0
         self._copier = LogCopier(self._file.copier)
-        self._commits = GroupCommit(self._file.writer, self._before_group, self._after_group, others)
+        self._commits = GroupCommit(self._file.writer, self._before_group, others)
         self._dropped = DroppedTables(
             self._file.writer,
             self._file.reader,
@@ -107,7 +112,7 @@ class SqliteDriver:
             self._copier.order,
             others.lock if others is not None else None,
         )
-        self._tables.read(self._file.reader)
+        self._read_tables()
 
     async def create_table(self, table: str, *, local_to: str | None = None) -> None:
         """See StorageDriver. `local_to` makes no difference here."""
@@ -115,8 +120,6 @@ class SqliteDriver:
         if table not in self._tables.numbers:
             (future,) = self._commits.submit((CreateTable(self._file.writer, table, self._changing_tables),))
             self._tables.numbers[table] = await future
-            if self._others is not None:
-                self._read_tables()
 
     async def drop_table(self, table: str) -> None:
         """See StorageDriver."""
@@ -131,8 +134,6 @@ class SqliteDriver:
         except StorageError:
             self._tables.numbers[table] = number
             raise
-        if self._others is not None:
-            self._read_tables()
         # Not before: what was in the queue put its rows there when it was written.
         self._cache.discard_table(table)
         self._dropped.start()
@@ -142,8 +143,8 @@ class SqliteDriver:
     ) -> list[Row | None]:
         """See StorageDriver. Every read is consistent."""
         rows: list[Row | None] = []
-        if self._others is not None and self._others.have_committed():
-            self._follow()
+        if self._others is not None and self._others.tables_changed():
+            self._read_tables()
         pending_of, cached, numbers = self._pending.get, self._cache.get, self._tables.numbers
         key = None
         try:
@@ -179,11 +180,7 @@ class SqliteDriver:
             parameters.append(end)
         parameters.append(limit + 1)
         found, more = self._found(QUERY[end is not None, reverse], parameters, limit)
-        rows = [
-            _new(Row, (_new(RowKey, (table, partition, sort)), value, version, False, None))
-            for sort, version, value in found
-        ]
-        return Page(rows, more)
+        return Page(PartitionRows(table, partition, found), more)
 
     def token(self, partition: bytes) -> int:
         """See StorageDriver."""
@@ -209,6 +206,8 @@ class SqliteDriver:
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """See StorageDriver. An error says that its batch was not written, and nothing about the others of the call."""
         self._look()
+        if self._others is not None:
+            self._last_version = max(self._last_version, self._others.versions())
         works = [self._work(batch) for batch in batches]
         futures = self._commits.submit(works)
         pending = self._pending
@@ -251,15 +250,15 @@ class SqliteDriver:
 
     def _read_row(self, key: RowKey, number: int, *, cache: bool) -> Row | None:
         """The row as the file has it; a row of which a change is queued must not be cached."""
-        if not self._holds_snapshot:
-            self._hold_snapshot()
+        mark = self._cache.mark_of(key)
+        self._hold_snapshot()
         _, partition, sort = key
         found = self._read.execute(GET, (number, crc32(partition) - TOKEN_OFFSET, partition, sort)).fetchone()
         if found is None:
             return None
         row = Row(key, found[1], found[0])
         if cache:
-            self._cache.put(row)
+            self._cache.put(row, mark)
         return row
 
     def _number(self, table: str) -> int:
@@ -269,59 +268,61 @@ class SqliteDriver:
             raise RowTableNotFound(table) from None
 
     def _look(self) -> None:
-        """Forget what is no longer right because another process has committed."""
-        if self._others is not None and self._others.have_committed():
-            self._follow()
-
-    def _follow(self) -> None:
-        """Another process has committed."""
-        assert self._others is not None
-        self._release_snapshot()
-        self._cache.clear()
-        self._last_version = max(self._last_version, self._others.versions())
-        if self._others.changed_tables():
+        """Know the row tables as they are."""
+        if self._others is not None and self._others.tables_changed():
             self._read_tables()
 
     def _read_tables(self) -> None:
+        others = self._others
         try:
+            if others is None:
+                self._tables.read(self._file.reader)
+                return
+            self._release_snapshot()
+            before = others.before_tables_are_read()
             self._tables.read(self._file.reader)
+            others.tables_read(before)
         except sqlite3.Error as error:
-            if self._others is not None:
-                self._others.look_again()
             raise storage_error(error) from error
 
+    def _changing_tables(self) -> None:
+        """In a transaction: it makes or drops row tables."""
+        self._tables.generation += 1
+        if self._others is not None:
+            self._others.mark_tables()
+
     def _before_group(self) -> None:
-        """The right to write is ours, and a transaction is about to begin."""
+        """It is our turn, and a transaction is about to begin."""
         self._release_snapshot()
         if self._others is not None:
             self._look()
             self._others.last_version = self._last_version
-            self._others.begin()
-
-    def _after_group(self) -> None:
-        """What was written has entered the cache."""
-        if self._others is not None and not self._others.undisturbed():
-            # Another process has committed since, perhaps to the same rows.
-            self._cache.clear()
-
-    def _changing_tables(self) -> None:
-        self._tables.generation += 1
-        if self._others is not None:
-            self._others.change_tables()
 
     def _hold_snapshot(self) -> None:
         """Keep a read transaction open as long as nothing is written: it saves every read the file locks, a third of
         its time. While a group is written, reads take and release their own, or the log could never be reset."""
-        if self._commits.idle and (self._others is None or self._others.log.frames() < LOG_PAGES):
-            self._file.reader.execute("BEGIN")
-            self._holds_snapshot = True
-            if self._others is not None and self._sweeper is None:
+        others = self._others
+        if self._holds_snapshot:
+            if others is None or others.header() == self._snapshot:
+                return
+            self._release_snapshot()
+        if not self._commits.idle:
+            return
+        if others is not None:
+            if others.log.frames() >= LOG_PAGES:
+                return  # Whoever waits to reset the log finds a moment without readers sooner.
+            self._snapshot = others.header()
+            if self._sweeper is None:
                 self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        self._file.reader.execute("BEGIN")
+        self._holds_snapshot = True
 
     def _sweep(self) -> None:
         """A process that reads nothing for a while must not keep the log from being reset by those that write."""
+        assert self._others is not None
         self._sweeper = None
-        self._look()
+        if self._holds_snapshot and self._others.header() != self._snapshot:
+            self._release_snapshot()
         if self._holds_snapshot:
             self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
@@ -335,20 +336,25 @@ class SqliteDriver:
     def _found(self, statement: str, parameters: Sequence[Any], limit: int) -> tuple[list[Any], bool]:
         """What a SELECT finds that was given one row more than `limit`, and whether there is more. The value comes
         last in its rows."""
-        if not self._holds_snapshot:
-            self._hold_snapshot()
+        self._hold_snapshot()
         found: list[Any] = []
         size = 0
         try:
             cursor = self._file.reader.execute(statement, parameters)
-            for row in cursor:
-                if len(found) == limit or size >= READ_BYTES_MAX:
+            while rows := cursor.fetchmany(FETCH_ROWS):
+                sizes = [len(row[-1]) for row in rows]
+                found += rows
+                size += sum(sizes)
+                if size >= READ_BYTES_MAX:
                     cursor.close()  # Or the statement would stay open, and with it the snapshot.
-                    return found, True
-                found.append(row)
-                size += len(row[-1])
+                    while size - sizes[-1] >= READ_BYTES_MAX:
+                        size -= sizes.pop()
+                    end = min(len(found) - len(rows) + len(sizes), limit)
+                    return found[:end], end < len(found) or len(rows) == FETCH_ROWS
         except sqlite3.Error as error:
             raise storage_error(error) from error
+        if len(found) > limit:
+            return found[:limit], True
         return found, False
 
     def _work(self, batch: Batch) -> BatchWork:
@@ -368,7 +374,7 @@ class SqliteDriver:
                 self._last_version = version
             derived = [(self._position(row.key), row.value) for row in change.derived]
             changes.append(PlannedChange(change, self._position(change.key), version, derived))
-        return BatchWork(self._file.writer, changes, self._pending, self._cache, self._tables)
+        return BatchWork(self._file.writer, changes, self._pending, self._cache, self._tables, self._others)
 
     def _position(self, key: RowKey) -> RowPosition:
         return self._number(key.table), crc32(key.partition) - TOKEN_OFFSET, key.partition, key.sort

@@ -443,7 +443,7 @@ async def test_a_query_gives_a_partition_in_the_order_of_bytes(driver, sorts):
         (row.key, row.value, row.pending) for row in page.rows
     ]
     assert not page.more
-    assert page.rows == await driver.get([row.key for row in page.rows])
+    assert list(page.rows) == await driver.get([row.key for row in page.rows])
 
 
 @pytest.mark.parametrize(

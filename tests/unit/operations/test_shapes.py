@@ -65,7 +65,7 @@ def test_the_walks_agree(operation, data, wrong_every):
         # What is inside of attribute values is left to the operation.
         assert wrong is None or isinstance(wrong, SerializationException)
     else:
-        assert wrong is not None or str(request["TableName"]).startswith("arn:")
+        assert wrong is not None or "arn:" in str(request)
 
 
 @pytest.mark.parametrize("name", ["abc", "a" * 255, "A.b_c-9"])

@@ -89,7 +89,7 @@ async def write_into_a_limit(directory):
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     rows = (await driver.query("t", b"p", SortRange(), limit=1000)).rows
     assert [b"kept"] == [row.value for row in await driver.get([key(0)])]
-    assert rows == await driver.get([row.key for row in rows])
+    assert list(rows) == await driver.get([row.key for row in rows])
     await put(driver, 0, value=b"more")
     await driver.close()
     print("read")
