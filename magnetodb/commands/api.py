@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 OTHER_FILES_MAX: Final = 64
 """Open files that are not connections: the data file, logs, the listening socket."""
 
+COLLECTED_OBJECTS: Final = 20_000
+"""The garbage collector looks for cycles when so many containers more are alive."""
+
 LOG_FORMAT: Final = "%(asctime)s {worker}%(levelname)s %(name)s: %(message)s"
 
 
@@ -69,7 +72,7 @@ async def serve(configuration: "ConfigOpts") -> int:
         host, port = await listen(server, configuration)
         service.cell.settings = service.cell.settings._replace(endpoint=f"{host}:{port}")
         print(announcement(configuration, service, host, port), flush=True)
-        gc.freeze()  # What is made at the start stays; the collector need not look at it again.
+        spare_collections()
         await stop.wait()
         await server.stop()
     finally:
@@ -129,7 +132,7 @@ async def serve_beside_others(
         server.share(listeners, process)
         figures.open()
         parent.say_ready(announcement(configuration, service, host, port))
-        gc.freeze()
+        spare_collections()
         await stop.wait()
         await server.stop()
         await figures.close()
@@ -220,6 +223,13 @@ def announcement(configuration: "ConfigOpts", service: Service, host: str, port:
         f"{what_is_served(configuration, service)}\n"
         f'boto3.client("dynamodb", endpoint_url="{url}", region_name="{configuration.region}", {credentials})'
     )
+
+
+def spare_collections() -> None:
+    """What is made at the start stays, so the garbage collector need not look at it again. And it looks seldom: a
+    request makes many containers, which its end frees, and hardly a cycle."""
+    gc.freeze()
+    gc.set_threshold(COLLECTED_OBJECTS, 20, 20)
 
 
 if __name__ == "__main__":
