@@ -27,7 +27,7 @@ from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import EXPIRE_ITEMS, Freshness, Tables
-from magnetodb.worker import JOBS
+from magnetodb.worker import jobs_for
 from magnetodb.worker.count_items import order_lost
 from magnetodb.worker.worker import Worker
 
@@ -76,6 +76,7 @@ async def open_service(
             if shared:
                 await driver.recover()
                 await tables.finish_changes(float("-inf"))
+                await tables.counts.look_for_lost(alone=True)
             with contextlib.suppress(StorageFull):  # It is logged there, and job flush_counts orders it later.
                 await order_lost(tables, driver)
     except (StorageError, ServiceError) as error:
@@ -109,9 +110,7 @@ def opened_driver(configuration: "ConfigOpts", *, shared: bool = False) -> Sqlit
     """The storage that the options choose. Raises DataFileError."""
     if configuration.memory:
         return SqliteDriver(make_memory_directory(), durable=False)
-    return SqliteDriver(
-        Path(configuration.data_dir), durable=configuration.durability == "full", **({"shared": True} if shared else {})
-    )
+    return SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full", shared=shared)
 
 
 def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
@@ -152,8 +151,7 @@ def start_jobs(
 ) -> Worker:
     """Run the jobs, some at intervals other than their own: without `run_jobs` only those that every process must
     run. `sole`: the data file belongs to this process, and so do all jobs on it."""
-    jobs = JOBS if run_jobs else {name: job for name, job in JOBS.items() if not job.leased}
-    worker = Worker(cell, driver, jobs, intervals=intervals, sole=sole)
+    worker = Worker(cell, driver, jobs_for(cell.tables, all_of_them=run_jobs), intervals=intervals, sole=sole)
     worker.start()
     return worker
 

@@ -2,10 +2,14 @@
 
 Each process adds what its own writes change and stores the sums every few seconds (`flush`), by compare and set. A
 process that ends without storing them leaves its mark behind, and then tables are counted anew (`Recount`).
+
+Where processes share a storage, each has a mark of its own and renews it: a mark that is no longer renewed says that
+its process has ended. How many there are says how many processes are at work.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Final
 
 import orjson
@@ -14,7 +18,7 @@ from magnetodb.errors import StorageFull
 from magnetodb.model.derived_rows import Derived, derived
 from magnetodb.model.items import StoredItem
 from magnetodb.model.keys import TableKeys
-from magnetodb.model.rows import ABSENT, ANY, Change, Committed, Row, RowKey
+from magnetodb.model.rows import ABSENT, ANY, Change, Committed, Row, RowKey, SortRange
 from magnetodb.model.table import Table
 from magnetodb.storage.driver import StorageDriver
 
@@ -22,7 +26,17 @@ COUNTS: Final = "counts"
 """Partition: id of a row table; value: JSON [items, bytes]. Partition `UNCLEAN`: somebody adds up in memory."""
 
 UNCLEAN: Final = RowKey(COUNTS, b"-", b"")
-"""There while a process adds up in memory; no row table has this id."""
+"""There while a process adds up in memory; no row table has this id. Of processes that share the storage, each has a
+row in this partition, with its own sort key."""
+
+RENEW_SECONDS: Final = 20.0
+"""A mark is renewed so often, when sums are stored."""
+
+LOST_SECONDS: Final = 90.0
+"""A process whose mark was not renewed for so long has ended."""
+
+PROCESSES_MAX: Final = 1000
+"""So many marks are looked at."""
 
 FLUSH_ROWS_MAX: Final = 100
 """So many sums are stored in one commit."""
@@ -33,11 +47,13 @@ _log = logging.getLogger(__name__)
 class Counter:
     """The items of one row table and their bytes, with what other processes stored as far as it is known."""
 
-    __slots__ = ("bytes", "items", "loaded", "row", "stored")
+    __slots__ = ("bytes", "foreign", "items", "loaded", "row", "stored")
 
     def __init__(self) -> None:
         self.items = 0
         self.bytes = 0
+        self.foreign = 0
+        """How often it was found that others had stored something."""
         self.stored = (0, 0)
         """What the row says, as far as it is known."""
         self.row: Row | None = None
@@ -45,6 +61,8 @@ class Counter:
 
     def merge(self, row: Row | None) -> None:
         """Take over what others stored since."""
+        if _version(row) != _version(self.row):
+            self.foreign += 1
         items, size = orjson.loads(row.value) if row is not None else (0, 0)
         self.items += items - self.stored[0]
         self.bytes += size - self.stored[1]
@@ -60,10 +78,22 @@ class Counter:
 
 
 class Counts:
-    """The counters of this process. All methods belong to the event loop."""
+    """The counters of this process. All methods belong to the event loop.
 
-    def __init__(self, driver: StorageDriver) -> None:
+    `owner`: where processes share the storage, a name that no other process ever has; None: this one is alone.
+    """
+
+    def __init__(
+        self, driver: StorageDriver, *, owner: str | None = None, monotonic: Callable[[], float] = monotonic
+    ) -> None:
         self._driver = driver
+        self._shared = owner is not None
+        self._mark_key = UNCLEAN._replace(sort=(owner or "").encode())
+        self._monotonic = monotonic
+        self._mark_at = 0.0
+        self._watched: dict[bytes, tuple[int, float]] = {}
+        self.processes = 1
+        """How many processes are at work on the storage, as far as it is known."""
         self._counters: dict[str, Counter] = {}
         self._recounts: dict[str, Recount] = {}
         self.writes = 0
@@ -102,16 +132,18 @@ class Counts:
     async def of(self, table: Table) -> dict[str, tuple[int, int]]:
         """(items, bytes) by the id of each row table of a table. Raises StorageErrors."""
         ids = [table.rows_id, *(index.rows_id for index in table.indexes.values())]
-        await self._load([each for each in ids if not self._counter(each).loaded])
+        await self._load([each for each in ids if self._shared or not self._counter(each).loaded])
         counters = [(each, self._counter(each)) for each in ids]
         # While an index is being filled, more may have been taken from it than was put there and counted.
         return {each: (max(counter.items, 0), max(counter.bytes, 0)) for each, counter in counters}
 
     async def open(self) -> bool:
-        """Leave the mark that says that sums are in memory. True if it was there: sums were lost. Where no space is
-        left for it, reads can be served all the same: `flush` tries again. Raises other StorageErrors."""
-        (row,) = await self._driver.get((UNCLEAN,))
-        self.lost = self._marked = row is not None
+        """Leave the mark that says that sums are in memory. True if there was one, where this process is alone: sums
+        were lost. Where others are at work, `look_for_lost` tells. Where no space is left for the mark, reads can be
+        served all the same: `flush` tries again. Raises other StorageErrors."""
+        marks = await self._marks()
+        self.lost = not self._shared and bool(marks)
+        self._marked = any(mark.key == self._mark_key for mark in marks)
         try:
             await self._mark()
         except StorageFull as error:
@@ -123,7 +155,40 @@ class Counts:
         while await self._store():
             pass
         if not self.lost:
-            await self._driver.commit([(Change(UNCLEAN, ANY, None),)])
+            await self._driver.commit([(Change(self._mark_key, ANY, None),)])
+
+    async def look_for_lost(self, *, alone: bool = False) -> bool:
+        """Whether a process that shared the storage has ended without storing its sums, which `lost` says from now on.
+        `alone`: no other one is at work; else those have ended whose marks were not renewed while this was called again
+        and again for LOST_SECONDS. Raises StorageErrors."""
+        now = self._monotonic()
+        marks = {mark.key.sort: mark.version for mark in await self._marks() if mark.key != self._mark_key}
+        self._watched = {
+            sort: watched
+            if (watched := self._watched.get(sort)) is not None and watched[0] == version
+            else (version, float("-inf") if alone else now)
+            for sort, version in marks.items()
+        }
+        self.lost = self.lost or bool(self._ended(now))
+        return self.lost
+
+    async def counting_is_ordered(self) -> None:
+        """All tables are ordered to be counted: the marks of processes that have ended are of no more use. Raises
+        StorageErrors."""
+        if self._shared:
+            gone = [self._mark_key._replace(sort=sort) for sort in self._ended(self._monotonic())]
+        else:
+            gone = [mark.key for mark in await self._marks() if mark.key != self._mark_key]
+        if gone:
+            await self._driver.commit([(Change(key, ANY, None),) for key in gone])
+        self.lost = False
+
+    def _ended(self, now: float) -> list[bytes]:
+        return [sort for sort, (_, since) in self._watched.items() if now - since >= LOST_SECONDS]
+
+    async def _marks(self) -> list[Row]:
+        partition = self._mark_key.partition
+        return (await self._driver.query(COUNTS, partition, SortRange(), limit=PROCESSES_MAX)).rows
 
     async def flush(self) -> bool:
         """Store up to FLUSH_ROWS_MAX sums that have changed; whether more may be left. Leaves the mark first if `open`
@@ -135,11 +200,16 @@ class Counts:
                 if self.writes:
                     raise
                 return False  # Nothing is in memory that could be lost.
+        elif self._shared and self._monotonic() - self._mark_at >= RENEW_SECONDS:
+            await self._mark()
         return await self._store()
 
     async def _mark(self) -> None:
-        await self._driver.commit([(Change(UNCLEAN, ANY, b"1"),)])
+        await self._driver.commit([(Change(self._mark_key, ANY, b"1"),)])
         self._marked = True
+        self._mark_at = self._monotonic()
+        if self._shared:
+            self.processes = max(1, len(await self._marks()))
 
     async def _store(self) -> bool:
         changed = [
@@ -188,6 +258,12 @@ class Counts:
                 counter = self._counter(each)
                 counter.items, counter.bytes = items, size
 
+    async def disturbances(self, recount: "Recount") -> int:
+        """How often other processes have stored sums of the table and its indexes, as far as this one has looked, which
+        it does now. Raises StorageErrors."""
+        await self._load(list(recount.sums))
+        return sum(self._counter(rows_id).foreign for rows_id in recount.sums)
+
     def _counter(self, rows_id: str) -> Counter:
         counter = self._counters.get(rows_id)
         if counter is None:
@@ -200,7 +276,8 @@ class Counts:
         rows = await self._driver.get([_key(rows_id) for rows_id in rows_ids])
         for rows_id, row in zip(rows_ids, rows, strict=True):
             counter = self._counters.get(rows_id)
-            if counter is not None:
+            # An older row than that which was stored here meanwhile says nothing new.
+            if counter is not None and _version(row) >= _version(counter.row):
                 counter.merge(row)
 
 
@@ -264,6 +341,10 @@ class Recount:
             sums = self.sums[rows_id]
             sums[0] += items
             sums[1] += size
+
+
+def _version(row: Row | None) -> int:
+    return 0 if row is None else row.version
 
 
 def _key(rows_id: str) -> RowKey:

@@ -50,11 +50,6 @@ async def tasks(driver: StorageDriver, job: str, limit: int = 100, *, after: str
     return [Task(job, row.key.sort.decode(), orjson.loads(row.value), row) for row in page.rows]
 
 
-async def first_task(driver: StorageDriver, job: str) -> Task | None:
-    """The first task of a job, None if there is none."""
-    return next(iter(await tasks(driver, job, 1)), None)
-
-
 async def save(driver: StorageDriver, task: Task, position: dict[str, Any]) -> Task | None:
     """The task at a new position; None if it was ordered anew or is gone, and nothing was saved."""
     value = orjson.dumps(position)

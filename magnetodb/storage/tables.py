@@ -151,13 +151,14 @@ class Tables:
         self._freshness = freshness
         self._clock = clock
         self._monotonic = monotonic
-        self.counts = Counts(driver)
+        owner = uuid4().hex
+        self.counts = Counts(driver, owner=None if freshness is Freshness.OFF else owner, monotonic=monotonic)
         self._cached: dict[tuple[str, str], TableInfo] = {}
         self._changed: dict[str, TableInfo] = {}
         self._generation = Generation()
         self._changes_seen = 0
         polled = freshness is Freshness.POLLED
-        self._schema = SchemaLease(driver, owner=uuid4().hex, clock=clock, monotonic=monotonic) if polled else None
+        self._schema = SchemaLease(driver, owner=owner, clock=clock, monotonic=monotonic) if polled else None
         self._writes_until: float | None = float("-inf") if polled else None
         self.settle_seconds = COPY_SECONDS_MAX + commit_seconds if polled else 0.0
         """So long after its commit a change of a table counts for everybody who may still write."""
@@ -166,6 +167,11 @@ class Tables:
     def shared(self) -> bool:
         """Whether other processes have the storage too."""
         return self._freshness is not Freshness.OFF
+
+    @property
+    def polled(self) -> bool:
+        """Whether `poll` must be called."""
+        return self._freshness is Freshness.POLLED
 
     async def open(self) -> None:
         """Make the system tables, and finish what a crash left half done: at once where this process alone has the

@@ -3,6 +3,8 @@
 Writers keep a new index in step from the moment at which it is CREATING; this job goes through the items that were
 there before. Each is committed as a check of the item's row that carries the index row: lost if the item was written
 meanwhile, and then looked at again. So an index row is never older than its item, whoever comes first.
+
+Where several processes write, each step waits until all of them know of the one before (`settling`).
 """
 
 import asyncio
@@ -11,6 +13,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 
+from magnetodb.errors import ResourceInUseException, RowTableNotFound
 from magnetodb.model.derived_rows import projected
 from magnetodb.model.expiry_keys import ExpiryCodec
 from magnetodb.model.items import StoredItem
@@ -18,10 +21,11 @@ from magnetodb.model.keys import KeyCodec
 from magnetodb.model.rows import CHECK, Batch, Change, DerivedRow, Lost, Row, RowKey, TokenRange
 from magnetodb.model.table import Index, Table
 from magnetodb.storage.driver import StorageDriver
-from magnetodb.storage.job_positions import Task, done, first_task, order, save
+from magnetodb.storage.job_positions import Task, done, order, save, tasks
 from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS, TableInfo
 from magnetodb.worker.count_items import table_of
 from magnetodb.worker.jobs import JobRun
+from magnetodb.worker.settling import settled
 
 PAGE_ROWS: Final = 64
 """About a millisecond of the loop's time."""
@@ -36,32 +40,53 @@ BUSY_REST: Final = 0.5
 BATCH_ROWS: Final = 16
 """So many items share a batch, and its fate."""
 
+LOOK_AGAIN_SECONDS: Final = 0.1
+"""After a table was changed by others at the same moment."""
+
 SAVE_PAGES: Final = 32
 """The position is saved after so many pages; as many are done again after a crash."""
 
 
+TABLES_AT_ONCE: Final = 100
+"""So many tables may wait until everybody knows them."""
+
+
 async def step(run: JobRun) -> bool:
     """Some pages of the first table of which an index changes."""
-    task = await first_task(run.driver, CHANGE_INDEXES)
-    if task is None:
+    ordered = await tasks(run.driver, CHANGE_INDEXES, TABLES_AT_ONCE)
+    if not ordered:
         run.memory.clear()
-        return False
-    info = await table_of(run.cell.tables, task)
-    index = None if info is None else info.table.changing_index
-    if info is None or index is None:
-        await run.driver.commit([(done(task),)])
-    elif index.status == "DELETING":
-        await remove(run, info.table, index, task)
-    elif not index.backfilling:
-        await run.cell.tables.update(info.table.with_index(replace(index, backfilling=True)))
-    elif not await fill(run, info, info.keys.indexes[index.name], f"index {index.name}", task):
-        await activate(run, info.table, index, task)
-    return True
+        run.first_seen.clear()
+    for task in ordered:
+        info = await table_of(run.cell.tables, task)
+        index = None if info is None else info.table.changing_index
+        if info is None or index is None:
+            await run.driver.commit([(done(task),)])
+            return True
+        if index.backfilling or settled(run, info.table):
+            await change(run, info, index, task)
+            return True
+    return False
+
+
+async def change(run: JobRun, info: TableInfo, index: Index, task: Task) -> None:
+    """Take the next step of an index."""
+    try:
+        if index.status == "DELETING":
+            await remove(run, info.table, index, task)
+        elif not index.backfilling:
+            await run.cell.tables.update(info.table.with_index(replace(index, backfilling=True)))
+        elif not await fill(run, info, info.keys.indexes[index.name], f"index {index.name}", task):
+            await activate(run, info.table, index, task)
+    except (ResourceInUseException, RowTableNotFound):
+        # The table was changed or deleted at this moment; the next step looks again.
+        run.report(f"table {info.table.name} is being changed by others too")
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def remove(run: JobRun, table: Table, index: Index, task: Task) -> None:
     """Nobody writes to the index any more: drop its rows, then forget it."""
-    await run.driver.drop_table(index.rows_id)
+    await run.cell.tables.drop_rows(index.rows_id)
     remaining = table.without_index(index.name)
     sums = run.cell.tables.counts.forget([index.rows_id])
     await run.cell.tables.update(replace(remaining, status="ACTIVE"), done(task), *sums)

@@ -4,34 +4,45 @@ Writers keep the rows that say when items expire in step from the moment at whic
 the items that were there before, as a new index is filled. Only then do items expire. DISABLING is the way back.
 """
 
+import asyncio
 from dataclasses import replace
 
-from magnetodb.errors import ResourceInUseException
+from magnetodb.errors import ResourceInUseException, RowTableNotFound
 from magnetodb.model.table import Table, TimeToLive
-from magnetodb.storage.job_positions import Task, done, first_task, order
+from magnetodb.storage.job_positions import Task, done, order, tasks
 from magnetodb.storage.tables import CHANGE_TIME_TO_LIVE, EXPIRE_ITEMS, TableInfo
-from magnetodb.worker.change_indexes import fill
+from magnetodb.worker.change_indexes import LOOK_AGAIN_SECONDS, TABLES_AT_ONCE, fill
 from magnetodb.worker.count_items import table_of
 from magnetodb.worker.jobs import JobRun
+from magnetodb.worker.settling import settled
 
 
 async def step(run: JobRun) -> bool:
     """A page of the first table whose items shall expire or no longer."""
-    task = await first_task(run.driver, CHANGE_TIME_TO_LIVE)
-    if task is None:
+    ordered = await tasks(run.driver, CHANGE_TIME_TO_LIVE, TABLES_AT_ONCE)
+    if not ordered:
         run.memory.clear()
-        return False
-    info = await table_of(run.cell.tables, task)
-    expiry = None if info is None else info.table.time_to_live
-    if info is None or expiry is None or expiry.status == "ENABLED":
-        await run.driver.commit([(done(task),)])
-        return True
+        run.first_seen.clear()
+    for task in ordered:
+        info = await table_of(run.cell.tables, task)
+        expiry = None if info is None else info.table.time_to_live
+        if info is None or expiry is None or expiry.status == "ENABLED":
+            await run.driver.commit([(done(task),)])
+            return True
+        if settled(run, info.table):
+            await change_or_look_again(run, info, expiry, task)
+            return True
+    return False
+
+
+async def change_or_look_again(run: JobRun, info: TableInfo, expiry: TimeToLive, task: Task) -> None:
+    """A step of one table."""
     try:
         await change(run, info, expiry, task)
-    except ResourceInUseException:
+    except (ResourceInUseException, RowTableNotFound):
         # Something else of the table was changed at this moment; the next step looks again.
         run.report(f"table {info.table.name} is being changed by others too")
-    return True
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def change(run: JobRun, info: TableInfo, expiry: TimeToLive, task: Task) -> None:
@@ -54,7 +65,7 @@ async def enable(run: JobRun, table: Table, expiry: TimeToLive, task: Task) -> N
 
 async def disable(run: JobRun, table: Table, expiry: TimeToLive, task: Task) -> None:
     """Nobody writes these rows any more: drop them, then forget them."""
-    await run.driver.drop_table(expiry.rows_id)
+    await run.cell.tables.drop_rows(expiry.rows_id)
     await run.cell.tables.update(replace(table, time_to_live=None), done(task))
     run.memory.clear()
     run.report(f"items of table {table.name} expire no longer")

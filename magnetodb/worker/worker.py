@@ -17,8 +17,8 @@ from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.leases import Lease
 from magnetodb.worker.jobs import Job, JobRun
 
-BACKOFF_SECONDS: Final = (0.5, 60.0)
-"""Pause after a failure: the first, doubled with each further one up to the last."""
+BACKOFF_SECONDS: Final = 0.5
+"""Pause after a failure, doubled with each further one up to the job's own maximum."""
 
 LEASE_RETRY_SECONDS: Final = 5.0
 """How often a process asks for a lease that another has."""
@@ -208,8 +208,7 @@ class _RunningJob:
         self._error = f"{type(error).__name__}: {error}"
         self._run.memory = {}
         self._become("failing")
-        first, longest = BACKOFF_SECONDS
-        pause: float = min(first * 2 ** min(self._failures - 1, 20), longest)
+        pause: float = min(BACKOFF_SECONDS * 2 ** min(self._failures - 1, 20), self._job.retry_seconds_max)
         expected = isinstance(error, StorageError | ServiceError)
         _log.warning(
             "Job %s failed (%d in a row), next attempt in %.1f s: %s",

@@ -10,7 +10,7 @@ from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.storage.manager import ItemWrite, StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import Tables
+from magnetodb.storage.tables import Freshness, Tables
 from magnetodb.worker.jobs import JobRun
 
 ITEMS = 700
@@ -28,17 +28,34 @@ TABLE = Table(
 
 
 class World:
-    """What the tests of one storage need."""
+    """What the tests of one storage need. `time`: of all its processes."""
 
-    def __init__(self, directory):
-        self.now = 1000.0
-        self.driver = SqliteDriver(directory)
-        self.tables = Tables(self.driver)
+    def __init__(self, driver, freshness=Freshness.OFF, time=None):
+        self.time = time or [1000.0]
+        self.driver = driver
+        self.tables = Tables(driver, freshness=freshness, clock=self.clock, commit_seconds=5.0, monotonic=self.clock)
         self.manager = StorageManager(self.driver, self.tables)
-        self.cell = Cell(self.manager, self.tables, Settings("here", "0" * 12, lambda: self.now))
+        self.cell = Cell(self.manager, self.tables, Settings("here", "0" * 12, self.clock))
+
+    @property
+    def now(self):
+        return self.time[0]
+
+    @now.setter
+    def now(self, now):
+        self.time[0] = now
+
+    def clock(self):
+        return self.time[0]
+
+    async def process(self, freshness):
+        """One of several that share this storage."""
+        process = World(self.driver, freshness, self.time)
+        await process.tables.open()
+        return process
 
     def run(self, name="job"):
-        return JobRun(name, self.cell, self.driver)
+        return JobRun(name, self.cell, self.driver, monotonic=self.clock)
 
     async def info(self):
         return await self.tables.get("p", "orders")
@@ -76,7 +93,7 @@ def item(number, **attributes):
 
 @pytest.fixture
 def world(tmp_path, runner):
-    world = World(tmp_path)
+    world = World(SqliteDriver(tmp_path))
     runner.run(world.fill())
     yield world
     runner.run(world.driver.close())

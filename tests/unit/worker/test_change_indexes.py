@@ -5,7 +5,7 @@ import pytest
 
 from magnetodb.model.rows import TokenRange
 from magnetodb.storage.index_check import check_index
-from magnetodb.storage.job_positions import first_task
+from magnetodb.storage.job_positions import tasks
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import CHANGE_INDEXES, COUNT_ITEMS, Tables
 from magnetodb.worker import change_indexes
@@ -58,7 +58,7 @@ async def test_an_index_is_filled_and_becomes_active(world, samples, begin):
     )
     assert rightly_indexed(samples) == len(await index_rows(world))
     assert [] == await differences(world)
-    assert await first_task(world.driver, CHANGE_INDEXES) is None
+    assert not await tasks(world.driver, CHANGE_INDEXES)
 
 
 async def test_a_projection_is_filled_too(world, begin):
@@ -144,7 +144,7 @@ async def test_the_position_is_saved(world, samples, begin):
     )
     await begin()
     await work(world, steps=1 + SAVE_PAGES // IDLE_PAGES)
-    task = await first_task(world.driver, CHANGE_INDEXES)
+    [task] = await tasks(world.driver, CHANGE_INDEXES)
     left = await work(world)
 
     assert PAGE_ROWS * SAVE_PAGES == task.position["items"]
@@ -181,11 +181,11 @@ async def test_a_table_that_is_gone_leaves_no_task(world, begin):
     await world.tables.delete(info.table)
     await work(world)
 
-    assert await first_task(world.driver, CHANGE_INDEXES) is None
+    assert not await tasks(world.driver, CHANGE_INDEXES)
 
 
 async def test_a_filled_index_is_counted(world, begin):
     await begin()
     await work(world)
 
-    assert "id-orders" == (await first_task(world.driver, COUNT_ITEMS)).subject
+    assert "id-orders" == (await tasks(world.driver, COUNT_ITEMS))[0].subject

@@ -1,5 +1,6 @@
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -8,11 +9,11 @@ from magnetodb.model.derived_rows import NOTHING
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import TokenRange
 from magnetodb.operations.cell import Cell
-from magnetodb.storage.counts import UNCLEAN
-from magnetodb.storage.job_positions import done, first_task, order
+from magnetodb.storage.counts import LOST_SECONDS, RENEW_SECONDS, UNCLEAN
+from magnetodb.storage.job_positions import done, order, tasks
 from magnetodb.storage.manager import StorageManager
-from magnetodb.storage.tables import COUNT_ITEMS, Tables
-from magnetodb.worker import count_items, flush_counts
+from magnetodb.storage.tables import COUNT_ITEMS, Freshness, Tables
+from magnetodb.worker import count_items, finish_changes, flush_counts
 from magnetodb.worker.jobs import JobRun
 
 
@@ -68,7 +69,7 @@ class FullAtTimes:
     def __init__(self, driver):
         self._driver = driver
         self.full = True
-        self.get, self.scan = driver.get, driver.scan
+        self.get, self.scan, self.query = driver.get, driver.scan, driver.query
 
     async def commit(self, batches):
         if self.full:
@@ -103,7 +104,7 @@ async def test_sums_lost_before_the_disk_was_full_are_counted_when_there_is_room
     await flush_counts.step(JobRun("flush_counts", cell, driver))
 
     assert [None] != kept
-    assert await first_task(world.driver, COUNT_ITEMS) is not None
+    assert await tasks(world.driver, COUNT_ITEMS)
     assert not tables.counts.lost
 
 
@@ -116,7 +117,7 @@ async def test_a_count_puts_lost_sums_right(world):
         pass
 
     assert await counted(world) == (await tables.counts_of((await world.info()).table))["t_orders"]
-    assert await first_task(world.driver, COUNT_ITEMS) is None
+    assert not await tasks(world.driver, COUNT_ITEMS)
 
 
 async def test_a_count_takes_the_place_of_sums_that_were_stored(world):
@@ -134,11 +135,11 @@ async def test_a_count_takes_the_place_of_sums_that_were_stored(world):
 
 async def test_a_count_that_is_ordered_again_meanwhile_is_made_again(world):
     await count_items.order_all(world.tables, world.driver)
-    task = await first_task(world.driver, COUNT_ITEMS)
+    [task] = await tasks(world.driver, COUNT_ITEMS)
     await world.driver.commit([(order(COUNT_ITEMS, task.subject, task.position),)])
     await world.driver.commit([(done(task),)])
 
-    assert await first_task(world.driver, COUNT_ITEMS) is not None
+    assert await tasks(world.driver, COUNT_ITEMS)
 
 
 async def test_a_count_is_right_although_items_are_written_meanwhile(world, samples):
@@ -172,3 +173,127 @@ async def test_sums_of_a_dropped_table_are_removed(world):
     await world.tables.delete(info.table)
 
     assert (0, 0) == (await Tables(world.driver).counts_of(info.table))["t_orders"]
+
+
+# ---- several processes
+
+
+@pytest.fixture
+def processes(world, runner):
+    """Two that share the storage."""
+
+    async def opened():
+        await world.tables.counts.flush()
+        both = [await world.process(Freshness.STRICT) for _ in range(2)]
+        for process in both:
+            await process.tables.counts.open()
+        return both
+
+    return runner.run(opened())
+
+
+async def store(*processes):
+    for process in processes:
+        while await process.tables.counts.flush():
+            pass
+
+
+async def test_each_process_knows_what_the_others_have_stored(world, samples, processes):
+    one, two = processes
+    await one.tables.counts_of((await one.info()).table)
+    await two.put(samples.item(5000))
+    await store(two)
+
+    assert await counted(world) == (await one.tables.counts_of((await one.info()).table))["t_orders"]
+
+
+async def count_all(world, run, *beside):
+    """Steps of the job until it is done; `beside`: what others do, each at one of its rests."""
+    doing = list(beside)
+    while await tasks(world.driver, COUNT_ITEMS):
+        if not await count_items.step(run):
+            if doing:
+                await doing.pop(0)()
+            world.now += count_items.OTHERS_STORE_SECONDS
+
+
+async def test_a_count_is_made_again_if_others_stored_something_meanwhile(world, samples, processes):
+    one, two = processes
+    run = one.run()
+
+    async def write():
+        await two.put(samples.item(5000))
+        await two.delete(samples.item(1))
+        await store(two)
+
+    await two.put(samples.item(6000))
+    await count_items.order_all(one.tables, world.driver)
+    await count_all(world, run, write, write)
+    await store(*processes)
+
+    assert await counted(world) == (await one.tables.counts_of((await one.info()).table))["t_orders"]
+
+
+async def test_a_count_comes_to_its_end_although_others_never_stop(world, samples, processes):
+    one, two = processes
+
+    async def write():
+        await two.put(samples.item(5000, note={"S": f"{world.now}"}))
+        await store(two)
+
+    await count_items.order_all(one.tables, world.driver)
+    await count_all(world, one.run(), *[write] * 100)
+
+    assert not await tasks(world.driver, COUNT_ITEMS)
+
+
+async def test_several_tables_are_counted_in_the_time_of_one(world, processes):
+    one, _ = processes
+    table = (await one.info()).table
+    for number in range(5):
+        await one.tables.create(replace(table, name=f"t{number}", id=f"id-{number}", rows_id=f"t_{number}"))
+    began = world.now
+    await count_items.order_all(one.tables, world.driver)
+    await count_all(world, one.run())
+
+    assert world.now - began <= 2 * count_items.OTHERS_STORE_SECONDS
+
+
+async def test_the_sums_of_a_process_that_ended_are_missed_when_its_mark_is_old(world, processes):
+    one, _ = processes
+    lost = []
+    for seconds in (0.0, LOST_SECONDS - 1, 1.0):
+        world.now += seconds
+        await store(one)
+        lost.append(await one.tables.counts.look_for_lost())
+    await finish_changes.step(one.run())
+
+    assert [False, False, True] == lost
+    assert await tasks(world.driver, COUNT_ITEMS)
+    assert not await one.tables.counts.look_for_lost()
+
+
+async def test_who_is_the_first_misses_the_sums_of_all_that_were_there_before(world, processes):
+    third = await world.process(Freshness.STRICT)
+    await third.tables.counts.open()
+
+    assert await third.tables.counts.look_for_lost(alone=True)
+
+
+async def test_a_process_that_is_alone_misses_the_sums_of_those_that_shared(world, processes):
+    one, _ = processes
+    await one.tables.counts.close()
+    alone = Tables(world.driver)
+    found = await alone.counts.open()
+    await count_items.order_lost(alone, world.driver)
+    await alone.counts.close()
+
+    assert (True, False) == (found, await Tables(world.driver).counts.open())
+
+
+async def test_how_many_processes_are_at_work_is_known(world, processes):
+    one, two = processes
+    world.now += RENEW_SECONDS
+    await store(one)
+
+    assert (2, 2) == (one.tables.counts.processes, two.tables.counts.processes)

@@ -6,7 +6,7 @@ import pytest
 from magnetodb.model.rows import ANY, CHECK, Change, DerivedRow, TokenRange
 from magnetodb.model.table import TimeToLive
 from magnetodb.storage.index_check import TIME_TO_LIVE, check_index
-from magnetodb.storage.job_positions import first_task
+from magnetodb.storage.job_positions import tasks
 from magnetodb.storage.tables import EXPIRE_ITEMS
 from magnetodb.worker import change_indexes, change_time_to_live, expire_items
 
@@ -148,7 +148,7 @@ async def test_tables_that_are_gone_are_forgotten(expiring):
     await expiring.tables.delete((await expiring.info()).table)
     await work(expiring)
 
-    assert await first_task(expiring.driver, EXPIRE_ITEMS) is None
+    assert not await tasks(expiring.driver, EXPIRE_ITEMS)
 
 
 async def test_nothing_expires_any_more_once_it_is_disabled(expiring):
