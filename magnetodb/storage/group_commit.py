@@ -47,28 +47,26 @@ class Turns(Protocol):
     def leave(self) -> None:
         """End the turn, in any thread."""
 
+    def give_up(self) -> None:
+        """Do without the turn that was asked for."""
+
 
 class GroupCommit:
     """The queue in front of the one writing connection. All methods belong to the event loop's thread.
 
-    `before_group` is called when a group begins, in its turn; `after_group` when its works are settled. `idle` is True
-    while nothing waits and no transaction is open. `sizes` counts the commits by the bits of the number of works in
-    them (`sizes[3]`: 4 to 7), `works` those works.
+    `before_group` is called when a group begins, in its turn. `idle` is True while nothing waits and no transaction is
+    open. `sizes` counts the commits by the bits of the number of works in them (`sizes[3]`: 4 to 7), `works` those
+    works.
     """
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        before_group: Callable[[], None],
-        after_group: Callable[[], None],
-        turns: Turns | None = None,
+        self, connection: sqlite3.Connection, before_group: Callable[[], None], turns: Turns | None = None
     ) -> None:
         self.idle = True
         self.sizes = [0] * COMMIT_BITS_MAX
         self.works = 0
         self._connection = connection
         self._before_group = before_group
-        self._after_group = after_group
         self._turns = turns
         self._waiting = CommitQueue(GROUPS_MAX if turns is None else TURNS_MAX)
         self._taken: deque[Work] = deque()
@@ -123,7 +121,7 @@ class GroupCommit:
         try:
             ours = self._turns is None or self._turns.enter()
         except OSError as error:
-            self._refuse(error)
+            self._give_up(error)
             return
         if ours:
             self._open()
@@ -133,7 +131,7 @@ class GroupCommit:
     def _open(self, error: OSError | None = None) -> None:
         """The turn is ours: open a transaction for what waits."""
         if error is not None:
-            self._refuse(error)
+            self._give_up(error)
             return
         try:
             self._before_group()
@@ -142,6 +140,8 @@ class GroupCommit:
             if is_busy(caught) and self._may_wait():
                 self._soon(self._open, BUSY_SECONDS)
                 return
+            if self._turns is not None:
+                self._turns.leave()
             self._refuse(caught)
             return
         self._busy_until = 0.0
@@ -269,11 +269,14 @@ class GroupCommit:
         self._waiting.put_back(again)
         self._go_on()
 
+    def _give_up(self, error: OSError) -> None:
+        assert self._turns is not None
+        self._turns.give_up()
+        self._refuse(error)
+
     def _refuse(self, error: Exception) -> None:
         """No transaction can begin: the works that it would have begun with fail."""
         self._busy_until = 0.0
-        if self._turns is not None:
-            self._turns.leave()
         self._take()
         works = list(self._taken)
         self._clear_group()
@@ -297,7 +300,6 @@ class GroupCommit:
         return group
 
     def _go_on(self) -> None:
-        self._after_group()
         if self._waiting:
             # By the loop, not by a call: a row of failures must not grow the stack.
             self._soon(self._begin)

@@ -22,10 +22,13 @@ class RowTables:
         self.generation = 0
         self.numbers: dict[str, int] = {}
 
-    def read(self, connection: sqlite3.Connection) -> None:
-        """Take over what the file has."""
-        self.numbers = dict(connection.execute(TABLES))
-        self.generation += 1
+    def read(self, connection: sqlite3.Connection) -> bool:
+        """Take over what the file has; whether ids have become invalid. Raises sqlite3.Error."""
+        numbers = dict(connection.execute(TABLES))
+        dropped = not self.numbers.items() <= numbers.items()
+        self.numbers = numbers
+        self.generation += dropped
+        return dropped
 
 
 class CreateTable(Work):

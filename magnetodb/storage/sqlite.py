@@ -280,7 +280,9 @@ class SqliteDriver:
                 return
             self._release_snapshot()
             before = others.before_tables_are_read()
-            self._tables.read(self._file.reader)
+            if self._tables.read(self._file.reader):
+                # Another table may have the name of one that was dropped.
+                self._cache.clear()
             others.tables_read(before)
         except sqlite3.Error as error:
             raise storage_error(error) from error

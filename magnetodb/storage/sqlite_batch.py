@@ -8,6 +8,7 @@ from typing import Final
 from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import ANY, CHECK, Change, Committed, Expected, Lost, Row, RowKey
 from magnetodb.storage.commit_queue import CHANGE_BYTES, Work
+from magnetodb.storage.other_processes import OtherProcesses
 from magnetodb.storage.row_cache import RowCache
 from magnetodb.storage.row_tables import RowTables
 
@@ -62,8 +63,8 @@ class BatchWork(Work):
     """
 
     __slots__ = (
-        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_generation", "_lost", "_next",
-        "_pending", "_tables", "refusal", "size", "table", "written",
+        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_generation", "_lost", "_mark",
+        "_next", "_others", "_pending", "_tables", "refusal", "size", "table", "written",
     )  # fmt: skip
 
     def __init__(
@@ -73,11 +74,14 @@ class BatchWork(Work):
         pending: dict[RowKey, Row],
         cache: RowCache,
         tables: RowTables,
+        others: OtherProcesses | None = None,
     ) -> None:
         self.table = changes[-1].change.key.table if changes else ""
         self._connection = connection
         self._tables = tables
         self._generation = tables.generation
+        self._others = others
+        self._mark = 0
         self._changes = changes
         self._pending = pending
         self._cache = cache
@@ -113,6 +117,8 @@ class BatchWork(Work):
         if self._generation != self._tables.generation and not self._has_tables():
             self._lost = 0
             return True
+        if self._others is not None:
+            self._mark_rows(self._others)
         changes = self._changes
         while self._checked < len(changes):
             if not self._holds(changes[self._checked]):
@@ -139,13 +145,15 @@ class BatchWork(Work):
         pending, cache = self._pending, self._cache
         for key in self._derived_keys:
             cache.discard(key)
-        # What version a blind write gave its row is not in `written`.
-        cached = durable and self._lost is None and not self._blind
+        # What version a blind write gave its row is not in `written`. Of a table that is gone nothing is remembered:
+        # another one may have its name.
+        current = self._generation == self._tables.generation
+        cached = durable and current and self._lost is None and not self._blind
         for row in self.written:
             if pending.get(row.key) is row:
                 del pending[row.key]
                 if cached and row.value:
-                    cache.put(Row(row.key, row.value, row.version))
+                    cache.put(Row(row.key, row.value, row.version), self._mark)
 
     def _has_tables(self) -> bool:
         """All row tables of the batch are still there."""
@@ -160,6 +168,12 @@ class BatchWork(Work):
                     return False
         self._generation = self._tables.generation
         return True
+
+    def _mark_rows(self, others: OtherProcesses) -> None:
+        for row in self.written:
+            self._mark = others.mark(row.key)
+        for key in self._derived_keys:
+            others.mark(key)
 
     def _holds(self, planned: PlannedChange) -> bool:
         """The row is as expected."""

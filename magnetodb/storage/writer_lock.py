@@ -15,10 +15,8 @@ from typing import Final
 from magnetodb.errors import DataFileError
 
 WORKERS_NAME: Final = "magnetodb.workers"
-"""The file whose records are locked. Its first bytes are memory that the processes share; nothing in it must outlive
-them."""
-
-MEMORY_BYTES: Final = 4096
+"""The file whose records are locked, and whose bytes are memory that the processes share. Nothing of it outlives them.
+"""
 
 ARRIVALS: Final = 0
 """Record: held for a moment by whoever takes a place in the queue."""
@@ -30,10 +28,25 @@ WRITING: Final = 2
 """Record: the right to write. It and the places behind it are let go with one call."""
 
 PLACES: Final = 1 << 32
-"""Record PLACES + n: held from its arrival to the end of its turn by whoever has place n."""
+"""Record PLACES + n: held by whoever has turn n, from when it was asked for to its end."""
 
-LAST_PLACE: Final = 0
-"""Where in the shared memory the number of the last place is, in units of eight bytes."""
+LAST_TURN: Final = 0
+"""Place in the shared memory, in units of eight bytes: the last turn that anybody has asked for."""
+
+ENDED: Final = 1
+"""Place in the shared memory: the last turn that has ended."""
+
+TABLES: Final = 2
+"""Place in the shared memory: the last turn that made or dropped row tables."""
+
+VERSION: Final = 3
+"""Place in the shared memory: no row has a later version."""
+
+MARKS: Final = 512
+MARKS_BITS: Final = 16
+"""Places in the shared memory from here on: the last turn that changed one of the rows that share the place."""
+
+MEMORY_BYTES: Final = 8 * (MARKS + (1 << MARKS_BITS))
 
 _TRY: Final = getattr(fcntl, "F_OFD_SETLK", 0)
 _WAIT: Final = getattr(fcntl, "F_OFD_SETLKW", 0)
@@ -50,37 +63,43 @@ class WriterLock:
         if not _TRY:
             raise DataFileError("Several processes can share a data file on Linux only.")
         path = directory / WORKERS_NAME
+        self.turn = 0
+        """Our turn, or the one that we have asked for; 0: none."""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            if os.fstat(self._file).st_size < MEMORY_BYTES:
-                os.ftruncate(self._file, MEMORY_BYTES)
+            self._join()
             self._mapped = mmap.mmap(self._file, MEMORY_BYTES)
         except OSError as error:
             raise DataFileError(f"The file {path} cannot be used: {error.strerror}.") from error
         self.memory = memoryview(self._mapped).cast("Q")
-        """Numbers of eight bytes that all processes see. Who may write which of them is up to their readers."""
-        self._place: int | None = None
+        """Numbers of eight bytes that all processes see. All but LAST_TURN are written by the one whose turn it is."""
+
+    def _join(self) -> None:
+        """Say that we use the file. Whoever is alone with it begins with empty memory."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._file, 0)
+            os.ftruncate(self._file, MEMORY_BYTES)
+        except BlockingIOError:
+            pass
+        fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def enter(self) -> bool:
-        """Begin a turn. True: the right to write is ours. False: `wait` must be called, and may take long."""
-        if not self._try(ARRIVALS):
-            return False
-        place = self._take_place()
-        return self._try(PLACES + place - 1) and self._try(WRITING)
+        """Ask for a turn. True: it is ours. False: `wait` must be called, and may take long."""
+        return self._try(ARRIVALS) and self._try(PLACES + self._ask() - 1) and self._try(WRITING)
 
     def wait(self) -> None:
-        """Wait for the right to write after `enter` has returned False. May be called in any thread."""
-        place = self._place
-        if place is None:
+        """Wait for our turn after `enter` has returned False. May be called in any thread."""
+        if not self.turn:
             self._wait(ARRIVALS)
-            place = self._take_place()
-        self._wait(PLACES + place - 1)
+            self._ask()
+        self._wait(PLACES + self.turn - 1)
         self._wait(WRITING)
 
     def leave(self) -> None:
-        """End the turn: the next one begins."""
-        self._place = None
+        """End our turn: the next one begins."""
+        self.turn = 0
         fcntl.fcntl(self._file, _TRY, _UNLOCK_TURN)
 
     def empty_dropped_tables(self) -> bool:
@@ -98,22 +117,20 @@ class WriterLock:
         self._mapped.close()
         os.close(self._file)
 
-    def _take_place(self) -> int:
-        """The next place, with ARRIVALS held. It is locked first and counted then, so that nobody ever waits for a
-        place whose owner was killed in between."""
-        place = self.memory[LAST_PLACE] + 1
-        while not self._try(PLACES + place):
-            place += 1
-        self.memory[LAST_PLACE] = self._place = place
+    def _ask(self) -> int:
+        """Ask for the next turn, with ARRIVALS held. Its place is locked first and counted then, so that nobody ever
+        waits for one whose owner was killed in between."""
+        turn = self.memory[LAST_TURN] + 1
+        while not self._try(PLACES + turn):
+            turn += 1
+        self.memory[LAST_TURN] = self.turn = turn
         fcntl.fcntl(self._file, _TRY, _UNLOCK_ARRIVALS)
-        return place
+        return turn
 
     def _try(self, record: int) -> bool:
         try:
             fcntl.fcntl(self._file, _TRY, _flock(fcntl.F_WRLCK, record))
-        except BlockingIOError:
-            return False
-        except PermissionError:  # POSIX allows either.
+        except (BlockingIOError, PermissionError):  # POSIX allows either.
             return False
         return True
 

@@ -230,19 +230,25 @@ def drop_table(table: str) -> str:
     return f'DROP TABLE IF EXISTS "{table}"'
 
 
-CREATE_OWN_TABLES: Final = (
+OWN_TABLES: Final = {
     # gc_grace is the default: the batchlog forgets a batch that is older than the smallest one of its tables.
-    f"CREATE TABLE IF NOT EXISTS {INTENTS} (slot bigint, ts bigint, tok uuid, name text, p blob, x tinyint, s blob,"
-    " PRIMARY KEY ((slot), ts, tok))"
+    INTENTS: f"CREATE TABLE IF NOT EXISTS {INTENTS} (slot bigint, ts bigint, tok uuid, name text, p blob, x tinyint,"
+    " s blob, PRIMARY KEY ((slot), ts, tok))"
     f" WITH default_time_to_live = {DEAD_ROW_SECONDS} AND compaction = {{'class': 'TimeWindowCompactionStrategy',"
     " 'compaction_window_unit': 'HOURS', 'compaction_window_size': 1}",
-    f"CREATE TABLE IF NOT EXISTS {INTENT_SLOTS} (hour bigint, slot bigint, PRIMARY KEY ((hour), slot))"
+    INTENT_SLOTS: f"CREATE TABLE IF NOT EXISTS {INTENT_SLOTS} (hour bigint, slot bigint, PRIMARY KEY ((hour), slot))"
     f" WITH default_time_to_live = {INTENT_SLOT_SECONDS} AND {COMPACTION}",
-    f"CREATE TABLE IF NOT EXISTS {TRANSACTIONS} (id uuid PRIMARY KEY, state text) WITH {COMPACTION}",
-    f"CREATE TABLE IF NOT EXISTS {LOCAL_TABLES} (parent text, x tinyint, name text, PRIMARY KEY ((parent), x))"
-    f" WITH {COMPACTION}",
-    f"CREATE TABLE IF NOT EXISTS {FORMAT} (id text PRIMARY KEY, version int, owner uuid) WITH {COMPACTION}",
+    TRANSACTIONS: f"CREATE TABLE IF NOT EXISTS {TRANSACTIONS} (id uuid PRIMARY KEY, state text) WITH {COMPACTION}",
+    LOCAL_TABLES: f"CREATE TABLE IF NOT EXISTS {LOCAL_TABLES} (parent text, x tinyint, name text,"
+    f" PRIMARY KEY ((parent), x)) WITH {COMPACTION}",
+}
+"""How tables of the driver itself are made, by their names."""
+
+CREATE_FORMAT: Final = (
+    f"CREATE TABLE IF NOT EXISTS {FORMAT} (id text PRIMARY KEY, version int, owner uuid) WITH {COMPACTION}"
 )
+
+CREATE_OWN_TABLES: Final = (*OWN_TABLES.values(), CREATE_FORMAT)
 
 INSERT_LOCAL_TABLE: Final = f"INSERT INTO {LOCAL_TABLES} (parent, x, name) VALUES (?, ?, ?) IF NOT EXISTS"
 

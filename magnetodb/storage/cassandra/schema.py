@@ -1,10 +1,14 @@
 """The schema: a keyspace with a format, and where in it the rows of each row table are."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from random import random
+from time import monotonic
 from typing import Final, NamedTuple
+from uuid import uuid4
 
-from magnetodb.errors import ClusterError, RowTableNotFound, StorageError
+from magnetodb.errors import ClusterError, RowTableNotFound, StorageBusy, StorageError
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, DefiningSession, Kind, Result
 
@@ -13,6 +17,12 @@ FORMAT_VERSION: Final = 1
 
 LOCAL_TABLES_MAX: Final = 127
 """Of one table, dropped ones included: `x` is a tinyint."""
+
+LOCK_SECONDS: Final = 120
+"""After so long a lock is over whose owner is gone. Longer than nodes may take to agree."""
+
+LOCK_WAIT_SECONDS: Final = 60.0
+LOCK_PAUSE_SECONDS: Final = 0.05
 
 ROW_TABLE: Final = re.compile(r"[a-z0-9_]{1,48}")
 
@@ -59,7 +69,8 @@ class RowTables:
         if local_to is not None:
             await self._create_local(name, local_to)
         elif not await self._exists(name):
-            await self._session.define(cql.create_table(name))
+            async with schema_lock(self._session):
+                await self._session.define(cql.create_table(name))
         await self.find((name,))
 
     async def drop(self, name: str) -> None:
@@ -69,7 +80,8 @@ class RowTables:
         if place is not None:
             await _conditional(self._session, cql.DELETE_LOCAL_TABLE, (place.table, place.x, name))
         elif await self._exists(name):
-            await self._session.define(cql.drop_table(name))
+            async with schema_lock(self._session):
+                await self._session.define(cql.drop_table(name))
         self.places.pop(name, None)
 
     async def _create_local(self, name: str, parent: str) -> None:
@@ -88,21 +100,43 @@ class RowTables:
         return {name: Place(parent, x) for parent, x, name in result.rows if name is not None}
 
     async def _exists(self, name: str) -> bool:
-        result = await _select(self._session, cql.SELECT_TABLE, (self._keyspace, name), Consistency.LOCAL_ONE)
-        return bool(result.rows)
+        return await _exists(self._session, self._keyspace, name)
 
 
-async def create_schema(session: DefiningSession) -> None:
+@asynccontextmanager
+async def schema_lock(session: DefiningSession) -> AsyncIterator[None]:
+    """While it is held, no other process makes or drops tables. Raises StorageBusy if others do for too long."""
+    owner = uuid4()
+    until = monotonic() + LOCK_WAIT_SECONDS
+    while not (await _conditional(session, cql.LOCK_SCHEMA, (owner, LOCK_SECONDS))).applied:
+        if monotonic() > until:
+            raise StorageBusy("Others are making or dropping tables.")
+        await session.pause(LOCK_PAUSE_SECONDS * (0.5 + random()))
+    try:
+        yield
+    finally:
+        await _conditional(session, cql.UNLOCK_SCHEMA, (owner,))
+
+
+async def create_schema(session: DefiningSession, keyspace: str) -> None:
     """The tables of the driver itself, and the format, in the keyspace of the session; what is there stays."""
-    for text in cql.CREATE_OWN_TABLES:
-        await session.define(text)
+    if not await _exists(session, keyspace, cql.FORMAT):
+        await session.define(cql.CREATE_FORMAT)
+    missing = [table for table in cql.OWN_TABLES if not await _exists(session, keyspace, table)]
+    if missing:
+        async with schema_lock(session):
+            for table in missing:
+                await session.define(cql.OWN_TABLES[table])
     await _conditional(session, cql.INSERT_FORMAT, (FORMAT_VERSION,))
 
 
 async def check_format(session: DefiningSession, keyspace: str) -> None:
     """Raises ClusterError with a sentence for the operator if this program cannot work with what the keyspace has."""
-    exists = await _select(session, cql.SELECT_TABLE, (keyspace, cql.FORMAT), Consistency.LOCAL_ONE)
-    found = exists.rows and (await _select(session, cql.SELECT_FORMAT, (), Consistency.LOCAL_QUORUM)).rows
+    found = (
+        (await _select(session, cql.SELECT_FORMAT, (), Consistency.LOCAL_QUORUM)).rows
+        if await _exists(session, keyspace, cql.FORMAT)
+        else ()
+    )
     if not found:
         raise ClusterError(
             f"The keyspace {keyspace} has no tables of MagnetoDB yet. Make them: magnetodb-manage cassandra setup"
@@ -113,6 +147,11 @@ async def check_format(session: DefiningSession, keyspace: str) -> None:
             f"The keyspace {keyspace} has format {version}, made by a newer MagnetoDB; this one knows {FORMAT_VERSION}."
             " Upgrade this server."
         )
+
+
+async def _exists(session: DefiningSession, keyspace: str, table: str) -> bool:
+    result = await _select(session, cql.SELECT_TABLE, (keyspace, table), Consistency.LOCAL_ONE)
+    return bool(result.rows)
 
 
 async def _select(session: DefiningSession, text: str, values: tuple[object, ...], consistency: Consistency) -> Result:

@@ -69,7 +69,7 @@ def groups():
 
 @pytest.fixture
 def commits(connection, runner, groups):
-    commits = GroupCommit(connection, lambda: groups.append(len(groups)), lambda: None)
+    commits = GroupCommit(connection, lambda: groups.append(len(groups)))
     yield commits
     runner.run(commits.close())
 
