@@ -8,7 +8,7 @@ its process has ended. How many there are says how many processes are at work.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Final
 
@@ -186,7 +186,7 @@ class Counts:
     def _ended(self, now: float) -> list[bytes]:
         return [sort for sort, (_, since) in self._watched.items() if now - since >= LOST_SECONDS]
 
-    async def _marks(self) -> list[Row]:
+    async def _marks(self) -> Sequence[Row]:
         partition = self._mark_key.partition
         return (await self._driver.query(COUNTS, partition, SortRange(), limit=PROCESSES_MAX)).rows
 

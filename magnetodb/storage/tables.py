@@ -18,7 +18,6 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from enum import Enum
 from typing import Final, NamedTuple
@@ -53,7 +52,6 @@ from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.generations import GENERATION, GENERATIONS, Generation, What, with_change
 from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, cancelled, order
-from magnetodb.storage.schema_lease import SchemaLease
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKENS
 
@@ -121,8 +119,7 @@ class Freshness(Enum):
     a row that is read again and again costs next to nothing.
 
     POLLED: `poll`, to be called about once a second, looks at the generation; who has not managed to for
-    COPY_SECONDS_MAX may not write. A change counts for everybody `settle_seconds` after its commit. Row tables are made
-    and dropped by one process at a time.
+    COPY_SECONDS_MAX may not write. A change counts for everybody `settle_seconds` after its commit.
     """
 
     OFF = "off"
@@ -158,7 +155,6 @@ class Tables:
         self._generation = Generation()
         self._changes_seen = 0
         polled = freshness is Freshness.POLLED
-        self._schema = SchemaLease(driver, owner=owner, clock=clock, monotonic=monotonic) if polled else None
         self._writes_until: float | None = float("-inf") if polled else None
         self.settle_seconds = COPY_SECONDS_MAX + commit_seconds if polled else 0.0
         """So long after its commit a change of a table counts for everybody who may still write."""
@@ -195,8 +191,7 @@ class Tables:
                 rows_ids, at = _noted(note.value)
                 # From now on whoever wrote it cannot bring his change to its end, should he be alive.
                 if self._clock() - at >= older_seconds and await self._note(note.key, note, rows_ids) is not None:
-                    async with self._alone():
-                        await self._drop(note.key, rows_ids)
+                    await self._drop(note.key, rows_ids)
             more = notes.more
 
     def known(self, project: str, name: str) -> TableInfo | None:
@@ -325,19 +320,17 @@ class Tables:
         note = _note(table)
         rows_ids = _rows_ids(table)
         try:
-            async with self._alone():
-                if self._schema is not None and await self._row(key) is not None:
-                    raise _exists(table)  # Another process was faster: nothing need be made for it to win.
-                noted = await self._note(note, ABSENT, rows_ids)
-                await self._make(table.rows_id)
-                for index in table.indexes.values():
-                    await self._make(index.rows_id, table.rows_id if index.kind == "LSI" else None)
-                table = _active(table)
-                done = Change(note, ANY if noted is None else noted, None)
-                outcome = await self._commit_change("created", table, Change(key, ABSENT, table.to_json()), done)
-                if isinstance(outcome, Lost):
-                    await self._give_up(note, rows_ids, outcome)
-                    raise _exists(table)
+            noted = await self._note(note, ABSENT, rows_ids)
+            await self._driver.create_table(table.rows_id)
+            for index in table.indexes.values():
+                local_to = table.rows_id if index.kind == "LSI" else None
+                await self._driver.create_table(index.rows_id, local_to=local_to)
+            table = _active(table)
+            done = Change(note, ANY if noted is None else noted, None)
+            outcome = await self._commit_change("created", table, Change(key, ABSENT, table.to_json()), done)
+            if isinstance(outcome, Lost):
+                await self._give_up(note, rows_ids, outcome)
+                raise _exists(table)
         except StorageError as error:
             raise service_error(error) from error
         return self._remember(self._stored(table, outcome.versions[0]))
@@ -386,14 +379,13 @@ class Tables:
         """Store a table that has a hidden row table more."""
         note = RowKey(IN_DOUBT, rows_id.encode(), b"")
         try:
-            async with self._alone():
-                noted = await self._note(note, ABSENT, [rows_id])
-                await self._make(rows_id)
-                try:
-                    return await self.update(table, ordered, Change(note, ANY if noted is None else noted, None))
-                except (ResourceInUseException, ResourceNotFoundException):
-                    await self._drop(note, [rows_id])
-                    raise
+            noted = await self._note(note, ABSENT, [rows_id])
+            await self._driver.create_table(rows_id)
+            try:
+                return await self.update(table, ordered, Change(note, ANY if noted is None else noted, None))
+            except (ResourceInUseException, ResourceNotFoundException):
+                await self._drop(note, [rows_id])
+                raise
         except StorageError as error:
             raise service_error(error) from error
 
@@ -408,31 +400,13 @@ class Tables:
         self._forget(table)
         self._changes_seen += 1
         try:
-            async with self._alone():
-                await self._drop(note, rows_ids)
+            await self._drop(note, rows_ids)
         except StorageError as error:
             # The table is gone all the same; the note has the rest done later.
             raise service_error(error) from error
 
-    async def drop_rows(self, rows_id: str) -> None:
-        """Drop the row table of an index that nobody writes to any more. Raises StorageErrors."""
-        async with self._alone():
-            await self._driver.drop_table(rows_id)
-
-    def _alone(self) -> AbstractAsyncContextManager[None]:
-        """While row tables are made or dropped. Raises StorageErrors."""
-        return nullcontext() if self._schema is None else self._schema.held()
-
-    async def _make(self, rows_id: str, local_to: str | None = None) -> None:
-        if self._schema is not None:
-            await self._schema.keep()
-        await self._driver.create_table(rows_id, local_to=local_to)
-
     async def _drop(self, note: RowKey, rows_ids: Sequence[str]) -> None:
-        """Drop row tables, while alone, and then remove the note."""
         for rows_id in rows_ids:
-            if self._schema is not None:
-                await self._schema.keep()
             await self._driver.drop_table(rows_id)
         await self._driver.commit([(Change(note, ANY, None), *self.counts.forget(rows_ids))])
 

@@ -86,7 +86,7 @@ async def change(run: JobRun, info: TableInfo, index: Index, task: Task) -> None
 
 async def remove(run: JobRun, table: Table, index: Index, task: Task) -> None:
     """Nobody writes to the index any more: drop its rows, then forget it."""
-    await run.cell.tables.drop_rows(index.rows_id)
+    await run.driver.drop_table(index.rows_id)
     remaining = table.without_index(index.name)
     sums = run.cell.tables.counts.forget([index.rows_id])
     await run.cell.tables.update(replace(remaining, status="ACTIVE"), done(task), *sums)

@@ -65,7 +65,7 @@ async def enable(run: JobRun, table: Table, expiry: TimeToLive, task: Task) -> N
 
 async def disable(run: JobRun, table: Table, expiry: TimeToLive, task: Task) -> None:
     """Nobody writes these rows any more: drop them, then forget them."""
-    await run.cell.tables.drop_rows(expiry.rows_id)
+    await run.driver.drop_table(expiry.rows_id)
     await run.cell.tables.update(replace(table, time_to_live=None), done(task))
     run.memory.clear()
     run.report(f"items of table {table.name} expire no longer")
