@@ -138,8 +138,7 @@ class Supervisor:
         signal. Returns the exit code: 0, or 1 where a worker did not end as it should. Raises SupervisorError where one
         cannot be started at first, and where none can be later."""
         self._listen_to_signals()
-        # What is there now stays, and is shared with the workers: the collector must not touch it.
-        gc.collect()
+        # What is there now stays, and is shared with the workers: their collectors must not touch it.
         gc.freeze()
         # The first one alone: it puts in order what a crash left behind.
         self._children[0].start_at = time.monotonic()
