@@ -6,13 +6,15 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 TEST_PROCESSES ?= 2
 
-.PHONY: help serve test lint bench clean
+.PHONY: help serve test lint bench profile soak clean
 
 help:
 	@echo 'make serve   a server on http://127.0.0.1:8480, its data in ./data; ARGS="--bind-port 9000" passes flags'
 	@echo 'make test    every test; ARGS="-k query" passes flags to pytest'
 	@echo 'make lint    ruff, mypy and the direction of imports'
-	@echo 'make bench   requests per second (needs wrk); ARGS="--seconds 5" passes flags'
+	@echo 'make bench   how fast it is beside its peers (needs wrk, npm); ARGS="--part connections" passes flags'
+	@echo 'make profile where the time of a request goes, in microseconds for each layer'
+	@echo 'make soak    ten minutes of mixed load and kills; ARGS="--minutes 2" passes flags'
 	@echo 'make clean   remove $(VENV) and what the tools left'
 
 serve: $(INSTALLED)
@@ -28,7 +30,13 @@ lint: $(INSTALLED)
 	$(VENV)/bin/lint-imports
 
 bench: $(INSTALLED)
-	$(VENV)/bin/python benchmarks/run.py $(ARGS)
+	$(VENV)/bin/python -m benchmarks.run $(ARGS)
+
+profile: $(INSTALLED)
+	$(VENV)/bin/python -m benchmarks.profile_request $(ARGS)
+
+soak: $(INSTALLED)
+	$(VENV)/bin/python -m benchmarks.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
