@@ -24,18 +24,23 @@ from magnetodb.model.rows import (
 from magnetodb.storage.driver import READ_BYTES_MAX
 from magnetodb.storage.sqlite import SqliteDriver
 
-DRIVERS = {"sqlite": SqliteDriver}
-
 TABLE, OTHER = "t_items", "t_other"
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture(params=["sqlite", pytest.param("cassandra", marks=pytest.mark.cassandra)])
 def open_driver(request, runner, tmp_path):
-    """open_driver() -> a driver on the rows that earlier ones left; the test closes all but the last."""
+    """await open_driver() -> a driver on the rows that earlier ones left; the test closes all but the last."""
     opened = []
+    if request.param == "cassandra":
+        options = request.getfixturevalue("empty_keyspace")
 
-    def open_one():
-        opened.append(DRIVERS[request.param](tmp_path))
+    async def open_one():
+        if request.param == "cassandra":
+            from magnetodb.storage.cassandra.driver import CassandraDriver
+
+            opened.append(await CassandraDriver.open(options))
+        else:
+            opened.append(SqliteDriver(tmp_path))
         return opened[-1]
 
     yield open_one
@@ -45,7 +50,7 @@ def open_driver(request, runner, tmp_path):
 @pytest.fixture
 def driver(open_driver, runner):
     """An empty driver with two tables."""
-    driver = open_driver()
+    driver = runner.run(open_driver())
     for table in (TABLE, OTHER):
         runner.run(driver.create_table(table))
     return driver
@@ -53,6 +58,11 @@ def driver(open_driver, runner):
 
 def key(sort=b"s", partition=b"p", table=TABLE):
     return RowKey(table, partition, sort)
+
+
+def told(row):
+    """What a row tells; `state` belongs to the driver."""
+    return row._replace(state=None)
 
 
 async def get(driver, row_key, **options):
@@ -570,13 +580,13 @@ async def test_a_scan_of_a_token_range_keeps_to_it_behind_a_row(driver, scattere
 
 
 async def test_what_was_acknowledged_is_there_for_the_next_process(open_driver):
-    driver = open_driver()
+    driver = await open_driver()
     await driver.create_table(TABLE)
     row = await put(driver, key(), b"1", [DerivedRow(key(b"d"), b"d")])
     await driver.create_table(OTHER)
     await driver.drop_table(OTHER)
     await driver.close()
-    driver = open_driver()
+    driver = await open_driver()
     await driver.recover()
 
     assert [row] == await driver.get([key()])
@@ -586,13 +596,13 @@ async def test_what_was_acknowledged_is_there_for_the_next_process(open_driver):
 
 
 async def test_closing_waits_for_what_is_being_written(open_driver):
-    driver = open_driver()
+    driver = await open_driver()
     await driver.create_table(TABLE)
     writes = [asyncio.ensure_future(commit(driver, Change(key(b"%d" % number), ABSENT, b"v"))) for number in range(500)]
     await asyncio.sleep(0)
     await driver.close()
     assert {Committed} == {type(outcome) for outcome in await asyncio.gather(*writes)}
-    driver = open_driver()
+    driver = await open_driver()
 
     assert 500 == len(await scanned(driver))
 
@@ -602,7 +612,7 @@ async def test_a_closed_driver_refuses_writes(driver, open_driver):
 
     with pytest.raises(StorageUnavailable):
         await commit(driver, Change(key(), ANY, b"1"))
-    open_driver()
+    await open_driver()
 
 
 async def test_a_writer_that_gives_up_waiting_hinders_nobody(driver):
