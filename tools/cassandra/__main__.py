@@ -1,8 +1,11 @@
 """python -m tools.cassandra COMMAND: starts, stops, kills, pauses and resumes the nodes of a Cassandra cluster."""
 
 import argparse
+import dataclasses
 import json
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +13,9 @@ from typing import Any, Final
 
 from tools.cassandra.addresses import free_address
 from tools.cassandra.cluster import Cluster
-from tools.cassandra.distribution import Distribution
+from tools.cassandra.distribution import VERSION
 from tools.cassandra.errors import ClusterError
+from tools.cassandra.run import STARTED_FOR_A_COMMAND, run
 from tools.cassandra.settings import NODES, Settings
 
 DIRECTORY: Final = Path("data/cassandra")
@@ -19,14 +23,13 @@ MEBIBYTE: Final = 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 with a sentence on standard error."""
+    """The exit code: 0, that of a command that was run, or 1 with a sentence on standard error."""
     options = parsed(arguments)
     try:
-        COMMANDS[options.command](options)
+        return COMMANDS[options.command](options) or 0
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -35,43 +38,50 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         one = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
-        one.add_argument("--directory", type=Path, default=DIRECTORY, help=f"of the cluster ({DIRECTORY})")
-        if name == "start":
+        one.add_argument("--directory", type=Path, help=f"of the cluster ({DIRECTORY})")
+        if name in ("start", "run"):
             add_settings(one)
+        if name == "run":
+            one.add_argument("--temporary", action="store_true", help="in a new directory, which is removed afterwards")
+            one.add_argument("words", nargs="+", metavar="WORD", help="{contact_points} and {port} are replaced in it")
         elif name != "status":
             one.add_argument("--node", type=int, help="its number, from 1 (all nodes)")
     return parser.parse_args(arguments)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """What `start` can be told about a cluster. A cluster that is there already keeps its nodes and addresses."""
+    """What can be told about a cluster at its start. One that is there already keeps its nodes and addresses."""
     default = Settings()
     parser.add_argument("--nodes", type=int, choices=NODES, help=f"({default.nodes})")
     parser.add_argument("--address", help=f"of the first node, or any ({default.address})")
     parser.add_argument("--port", type=int, help=f"for clients ({default.port})")
     parser.add_argument("--storage-port", type=int, help=f"among nodes ({default.storage_port})")
     parser.add_argument("--heap", help=f"of each JVM ({default.heap})")
-    parser.add_argument("--quick", action="store_true", default=None, help="boot faster; kill -9 loses the schema")
+    parser.add_argument("--light", action="store_true", default=None, help="compile less: boots are faster")
+    parser.add_argument("--quick", action="store_true", default=None, help="that, and kill -9 loses the schema")
     parser.add_argument(
         "--set", action="append", metavar="NAME=JSON", help="a line of cassandra.yaml; =null removes it"
     )
     parser.add_argument("--jvm", action="append", metavar="FLAG", help="one more flag: --jvm=-Xlog:gc")
 
 
-def settings_of(options: argparse.Namespace) -> Settings | None:
-    """As the flags say; None where there are no flags, so that a cluster starts as it did before."""
-    named = {name: getattr(options, name) for name in ("nodes", "address", "port", "storage_port", "heap", "quick")}
-    values: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+def cluster_of(options: argparse.Namespace) -> Cluster:
+    """The cluster that is meant. One that is there already is as it was, but for what the flags say."""
+    directory = options.directory or DIRECTORY
+    there = (directory / "cluster.json").exists()
+    if options.command not in ("start", "run"):
+        return Cluster(directory)
+    before = Cluster(directory).settings if there else Settings()
+    names = ("nodes", "address", "port", "storage_port", "heap", "light", "quick")
+    values = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.set:
         values["configuration"] = dict(map(configuration_line, options.set))
     if options.jvm:
         values["jvm_flags"] = tuple(options.jvm)
-    if not values and (options.directory / "cluster.json").exists():
-        return None
-    if values.get("address") == "any":
-        ports = (values.get("port", Settings.port), values.get("storage_port", Settings.storage_port))
-        values["address"] = free_address(values.get("nodes", Settings.nodes), ports)
-    return Settings(**values)
+    if options.address == "any":
+        ports = (values.get("port", before.port), values.get("storage_port", before.storage_port))
+        values["address"] = before.address if there else free_address(values.get("nodes", before.nodes), ports)
+    return Cluster(directory, dataclasses.replace(before, **values))
 
 
 def configuration_line(text: str) -> tuple[str, Any]:
@@ -85,43 +95,62 @@ def configuration_line(text: str) -> tuple[str, Any]:
 
 def start(options: argparse.Namespace) -> None:
     """start what does not run, and wait until it is ready"""
+    cluster = cluster_of(options)
+    announce_download(cluster)
+    (cluster.directory / STARTED_FOR_A_COMMAND).unlink(missing_ok=True)
     before = time.monotonic()
-    cluster = Cluster(options.directory, settings_of(options))
-    if not Distribution().is_complete():
-        print("Fetching Cassandra, once: 67 MB and two minutes.", flush=True)
-    cluster.start()
+    cluster.start(options.node)
     print(f"Ready after {time.monotonic() - before:.1f} s.")
     report(cluster)
 
 
+def run_command(options: argparse.Namespace) -> int:
+    """start a cluster, run a command, and stop the cluster when the last such command ends"""
+    if options.temporary:
+        options.directory = Path(tempfile.mkdtemp(prefix="magnetodb-cassandra-"))
+    try:
+        cluster = cluster_of(options)
+        announce_download(cluster)
+        return run(cluster, options.words)
+    finally:
+        if options.temporary:
+            shutil.rmtree(options.directory)
+
+
 def status(options: argparse.Namespace) -> None:
     """say what the nodes do"""
-    report(Cluster(options.directory))
+    report(cluster_of(options))
 
 
 def stop(options: argparse.Namespace) -> None:
     """end nodes orderly"""
-    Cluster(options.directory).stop(options.node)
+    cluster_of(options).stop(options.node)
 
 
 def kill(options: argparse.Namespace) -> None:
     """end nodes as a crash does (SIGKILL)"""
-    Cluster(options.directory).kill(options.node)
+    cluster_of(options).kill(options.node)
 
 
 def pause(options: argparse.Namespace) -> None:
     """hold nodes, their connections open (SIGSTOP)"""
-    Cluster(options.directory).pause(options.node)
+    cluster_of(options).pause(options.node)
 
 
 def resume(options: argparse.Namespace) -> None:
     """let paused nodes go on (SIGCONT)"""
-    Cluster(options.directory).resume(options.node)
+    cluster_of(options).resume(options.node)
 
 
 def restart(options: argparse.Namespace) -> None:
     """stop nodes and start them again"""
-    Cluster(options.directory).restart(options.node)
+    cluster_of(options).restart(options.node)
+
+
+def announce_download(cluster: Cluster) -> None:
+    """Say why the first start takes so long."""
+    if not cluster.distribution.is_complete():
+        print(f"Fetching Cassandra {VERSION} by Maven into {cluster.distribution.jars}: 67 MB, once.", flush=True)
 
 
 def report(cluster: Cluster) -> None:
@@ -133,7 +162,7 @@ def report(cluster: Cluster) -> None:
         print(line)
 
 
-COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int | None]]] = {
     "start": start,
     "stop": stop,
     "kill": kill,
@@ -141,6 +170,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "resume": resume,
     "restart": restart,
     "status": status,
+    "run": run_command,
 }
 
 if __name__ == "__main__":

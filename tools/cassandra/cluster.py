@@ -13,7 +13,7 @@ from typing import Final
 from tools.cassandra import probe
 from tools.cassandra.addresses import check_free
 from tools.cassandra.class_archive import class_archive
-from tools.cassandra.distribution import Distribution
+from tools.cassandra.distribution import Distribution, find_java
 from tools.cassandra.errors import ClusterError
 from tools.cassandra.node import POLL_SECONDS, Node
 from tools.cassandra.settings import Settings
@@ -42,13 +42,13 @@ class Cluster:
     As a context manager it starts at the beginning and stops at the end.
     """
 
-    def __init__(self, directory: Path | str, settings: Settings | None = None, cache: Path | None = None) -> None:
+    def __init__(self, directory: Path | str, settings: Settings | None = None) -> None:
         """The settings of a cluster that is to be started, or, without any, those that its directory remembers.
 
         Raises ClusterError where a cluster that is there already has other nodes or addresses.
         """
         self.directory = Path(directory).resolve()
-        self.distribution = Distribution(cache)
+        self.distribution = Distribution()
         self.settings = settled(self.directory, settings)
         self.nodes = [Node(self.directory, self.settings, number + 1) for number in range(self.settings.nodes)]
 
@@ -67,21 +67,25 @@ class Cluster:
 
         Raises ClusterError where an address is taken, a node ends or the time is over; nodes that run stay running.
         """
-        self.distribution.fetch()
-        archive = class_archive(self.distribution)
-        deadline = time.monotonic() + seconds
         with self.locked():
-            (self.directory / "cluster.json").write_text(self.settings.to_json())
-            starting = [each for each in self.chosen(node) if each.process() is None]
-            for each in starting:
-                check_free(each.address, self.settings.port, self.settings.storage_port)
-            first = not any(each.process() for each in self.nodes)
-            for each in starting:
-                each.launch(self.distribution, archive)
-                if first:  # Nodes that start together may not find each other.
-                    each.wait_served(deadline)
-                    first = False
-        self.wait_ready(deadline - time.monotonic())
+            if starting := [each for each in self.chosen(node) if each.process() is None]:
+                self.launch(starting, seconds)
+        self.wait_ready(seconds)
+
+    def launch(self, starting: Sequence[Node], seconds: float) -> None:
+        """Start the JVMs of these nodes."""
+        java, java_version = find_java(self.distribution.environment)
+        self.distribution.fetch()
+        for node in starting:
+            check_free(node.address, self.settings.port, self.settings.storage_port)
+        archive = class_archive(self.distribution, java, java_version)
+        (self.directory / "cluster.json").write_text(self.settings.to_json())
+        alone = not any(node.process() for node in self.nodes)
+        for node in starting:
+            node.launch(java, self.distribution, archive)
+            if alone:  # Nodes that boot together may not find each other.
+                node.wait_served(time.monotonic() + seconds)
+                alone = False
 
     def stop(self, node: int | None = None) -> None:
         """End nodes orderly, which takes seconds; what does not end in 20 of them is killed."""

@@ -26,10 +26,12 @@ JAVA_SECONDS_MAX: Final = 60
 
 
 class Distribution:
-    """Cassandra as it is on this machine: a Java, and a directory of jars."""
+    """Cassandra's jars in the cache of a user: `environment` says where, and which Maven fetches them."""
 
-    def __init__(self, cache: Path | None = None) -> None:
-        self.cache = cache_directory() if cache is None else cache
+    def __init__(self, environment: Mapping[str, str] | None = None, sums: Mapping[str, str] | None = None) -> None:
+        self.environment = dict(os.environ if environment is None else environment)
+        self.cache = cache_directory(self.environment)
+        self.sums = expected_sums() if sums is None else sums
 
     @property
     def jars(self) -> Path:
@@ -43,7 +45,7 @@ class Distribution:
 
     def class_path(self) -> str:
         """The same text every time, as an archive of classes demands."""
-        return ":".join(str(self.jars / name) for name in expected_sums())
+        return ":".join(str(self.jars / name) for name in self.sums)
 
     def fetch(self) -> None:
         """Have the jars. Raises ClusterError where they cannot be fetched or are not what they should be."""
@@ -55,11 +57,11 @@ class Distribution:
 
     def is_complete(self) -> bool:
         """Whether all jars are there."""
-        return all((self.jars / name).is_file() for name in expected_sums())
+        return all((self.jars / name).is_file() for name in self.sums)
 
     def download(self) -> None:
         """Fetch the jars into a new directory, compare them with their sums and give the directory its name."""
-        maven = shutil.which("mvn")
+        maven = shutil.which("mvn", path=self.environment.get("PATH", os.defpath))
         if maven is None:
             raise ClusterError(
                 "Maven is needed once, to fetch Cassandra, and there is no mvn in PATH; "
@@ -69,8 +71,8 @@ class Distribution:
             shutil.rmtree(left_over)
         partial = Path(tempfile.mkdtemp(prefix=f"cassandra-{VERSION}.partial-", dir=self.cache))
         try:
-            run_maven(maven, partial)
-            check_sums(partial, expected_sums())
+            run_maven(maven, partial, self.environment)
+            check_sums(partial, self.sums)
             partial.chmod(0o755)
             if self.jars.exists():
                 shutil.rmtree(self.jars)
@@ -87,19 +89,24 @@ class Distribution:
             yield
 
 
-def cache_directory(environment: Mapping[str, str] | None = None) -> Path:
+def cache_directory(environment: Mapping[str, str]) -> Path:
     """Where other programs of this user keep what can be fetched again."""
-    environment = os.environ if environment is None else environment
     home = environment.get("XDG_CACHE_HOME", "")
     return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "magnetodb"
 
 
-def run_maven(maven: str, target: Path) -> None:
+def run_maven(maven: str, target: Path, environment: Mapping[str, str]) -> None:
     """Copy the jars into a directory. Which repositories are asked is for Maven's own settings to say."""
     command = [maven, "-q", "-B", "-ntp", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={target}"]
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS_MAX, check=False
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DOWNLOAD_SECONDS_MAX,
+        check=False,
     )
     if done.returncode != 0:
         raise ClusterError(f"Maven could not fetch Cassandra {VERSION}:\n{(done.stdout + done.stderr).strip()}")
@@ -122,9 +129,8 @@ def check_sums(directory: Path, expected: Mapping[str, str]) -> None:
         )
 
 
-def find_java(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
+def find_java(environment: Mapping[str, str]) -> tuple[str, str]:
     """The path of a Java that Cassandra runs on, and its version. Raises ClusterError where there is none."""
-    environment = os.environ if environment is None else environment
     home = environment.get("JAVA_HOME")
     java = os.path.join(home, "bin", "java") if home else shutil.which("java", path=environment.get("PATH", os.defpath))
     advice = f"Cassandra needs Java {JAVA_VERSION}; on Debian and Ubuntu: apt-get install openjdk-17-jre-headless."

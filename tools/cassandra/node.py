@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.cassandra import probe
-from tools.cassandra.distribution import Distribution, find_java
+from tools.cassandra.distribution import Distribution
 from tools.cassandra.errors import ClusterError
 from tools.cassandra.process import Process
 from tools.cassandra.settings import Settings, argument_file, cassandra_yaml, jvm_flags
@@ -51,11 +51,10 @@ class Node:
         process = Process.read(self.directory / "pid", self.mark)
         return process if process is not None and process.is_alive() else None
 
-    def launch(self, distribution: Distribution, archive: Path | None, flags: tuple[str, ...] = ()) -> None:
-        """Start the JVM and return at once; nothing happens where it is alive. Raises ClusterError without Java."""
+    def launch(self, java: str, distribution: Distribution, archive: Path | None, flags: tuple[str, ...] = ()) -> None:
+        """Start the JVM and return at once; nothing happens where it is alive."""
         if self.process() is not None:
             return
-        java, _ = find_java()
         (self.directory / "tmp").mkdir(parents=True, exist_ok=True)
         (self.directory / "cassandra.yaml").write_text(cassandra_yaml(self.settings, self.number))
         arguments = jvm_flags(self.settings, self.directory, agent=distribution.agent, archive=archive)
