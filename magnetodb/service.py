@@ -1,12 +1,13 @@
-"""From the options to a running core: the data file, the cell, the door. Both fronts start here."""
+"""From the options to a running core: the storage, the cell, the door. Both fronts start here."""
 
 import asyncio
 import contextlib
 import logging
+import re
 import shutil
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,12 +18,16 @@ from magnetodb.api.health import Inspection, storage_check
 from magnetodb.api.http_messages import Request, Response, is_loopback
 from magnetodb.api.request_log import RequestLog
 from magnetodb.api.signature import AccessKey
-from magnetodb.errors import DataFileError, ServiceError, StorageError, StorageFull
+from magnetodb.errors import ClusterError, DataFileError, ServiceError, StorageError, StorageFull
 from magnetodb.operations import OPERATIONS
 from magnetodb.operations.cell import Cell, Settings
 from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
+from magnetodb.storage.cassandra.cluster_options import ClusterOptions
+from magnetodb.storage.cassandra.session import Consistency
+from magnetodb.storage.cluster_storage import ClusterStorage
+from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
@@ -45,25 +50,79 @@ class StartError(Exception):
 
 
 class Service(NamedTuple):
-    """A running core. It belongs to the event loop in which it was opened."""
+    """A running core. It belongs to the event loop in which it was opened. `data_file`: None where the data is in a
+    cluster."""
 
     door: Door
     cell: Cell
-    data_file: Path
+    data_file: Path | None
     close: Callable[[], Awaitable[None]]
     worker: Worker
     inspection: Inspection
 
 
+class OpenedStorage(NamedTuple):
+    """`sole`: no other process is at work on it. `file` is None where it is no file. `commit_sizes`: see
+    SqliteDriver."""
+
+    driver: StorageDriver
+    tables: Tables
+    close: Callable[[], Awaitable[None]]
+    sole: bool = False
+    file: Path | None = None
+    commit_sizes: Callable[[], tuple[list[int], int]] | None = None
+
+
 async def open_service(
     configuration: "ConfigOpts", *, clock: Callable[[], float] = time.time, shared: bool = False, first: bool = True
 ) -> Service:
-    """Open the data file and the door. `clock`: seconds since the epoch, for all that is due at a time. `shared`: this
+    """Open the storage and the door. `clock`: seconds since the epoch, for all that is due at a time. `shared`: this
     is one of several processes of one service, whose parent has the data directory; `first`: no other one is at work.
     Raises StartError."""
     authenticate = authentication(configuration)
     failures = injected_failures(configuration)
     request_log = opened_request_log(configuration)
+    settings = Settings(configuration.region, configuration.account_id, clock, failures=failures)
+    worker: Worker | None = None
+    arrived = asyncio.Event()
+
+    def start_jobs() -> None:
+        arrived.set()
+        if worker is not None:
+            worker.start()
+
+    if configuration.storage == "cassandra":
+        storage = await opened_cluster(configuration, clock, start_jobs)
+    else:
+        storage = await opened_file(configuration, clock, shared=shared, first=first)
+        arrived.set()
+    driver, tables = storage.driver, storage.tables
+    throughput = None
+    if configuration.enforce_throughput:
+        throughput = Throughput(clock, processes=lambda: tables.counts.processes)
+    cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
+    jobs = jobs_for(tables, all_of_them=configuration.run_jobs)
+    worker = Worker(cell, driver, jobs, intervals={EXPIRE_ITEMS: configuration.expiry_interval}, sole=storage.sole)
+    if arrived.is_set():
+        worker.start()
+
+    async def close() -> None:
+        await worker.stop()
+        try:
+            await storage.close()
+        finally:
+            if request_log is not None:
+                request_log.close()
+
+    door = Door({CELL_NAME: cell}, authenticate, request_log=request_log)
+    inspection = inspection_of(configuration, door, cell, storage, worker)
+    return Service(door, cell, storage.file, close, worker, inspection)
+
+
+async def opened_file(
+    configuration: "ConfigOpts", clock: Callable[[], float], *, shared: bool, first: bool
+) -> OpenedStorage:
+    """The data file, as `open_service` says. Raises StartError."""
     try:
         driver = opened_driver(configuration, shared=shared)
     except DataFileError as error:
@@ -82,14 +141,8 @@ async def open_service(
     except (StorageError, ServiceError) as error:
         await driver.close()
         raise StartError(f"the data file {driver.path} cannot be prepared: {error}") from None
-    settings = Settings(configuration.region, configuration.account_id, clock, failures=failures)
-    throughput = Throughput(settings.clock) if configuration.enforce_throughput else None
-    cell = Cell(StorageManager(driver, tables), tables, settings, throughput)
-    intervals = {EXPIRE_ITEMS: configuration.expiry_interval}
-    worker = start_jobs(cell, driver, intervals, run_jobs=configuration.run_jobs, sole=not shared)
 
     async def close() -> None:
-        await worker.stop()
         try:
             await tables.counts.close()
         except StorageError as error:
@@ -98,19 +151,58 @@ async def open_service(
             await driver.close()
             if configuration.memory:
                 shutil.rmtree(driver.path.parent, ignore_errors=True)
-            if request_log is not None:
-                request_log.close()
 
-    door = Door({CELL_NAME: cell}, authenticate, request_log=request_log)
-    inspection = inspection_of(configuration, door, cell, driver, worker)
-    return Service(door, cell, driver.path, close, worker, inspection)
+    return OpenedStorage(driver, tables, close, not shared, driver.path, driver.commit_sizes)
 
 
 def opened_driver(configuration: "ConfigOpts", *, shared: bool = False) -> SqliteDriver:
-    """The storage that the options choose. Raises DataFileError."""
+    """The driver on the data file. Raises DataFileError."""
     if configuration.memory:
         return SqliteDriver(make_memory_directory(), durable=False)
     return SqliteDriver(Path(configuration.data_dir), durable=configuration.durability == "full", shared=shared)
+
+
+async def opened_cluster(
+    configuration: "ConfigOpts", clock: Callable[[], float], arrived: Callable[[], None]
+) -> OpenedStorage:
+    """The cluster, if it is reached, or what waits for it; `arrived` is called when it is. Raises StartError."""
+    if configuration.memory:
+        raise StartError("memory = true is for storage = sqlite; a cluster keeps its data.")
+    storage = ClusterStorage(cluster_options(configuration), arrived=arrived, clock=clock)
+    try:
+        await storage.open()
+    except ClusterError as error:
+        await storage.close()
+        raise StartError(str(error)) from None
+    return OpenedStorage(storage.driver, storage.tables, storage.close)
+
+
+def cluster_options(configuration: "ConfigOpts") -> ClusterOptions:
+    """The options of a Cassandra cluster. Raises StartError."""
+    return ClusterOptions(
+        contact_points=tuple(configuration.cassandra_contact_points),
+        port=configuration.cassandra_port,
+        keyspace=configuration.cassandra_keyspace,
+        replication=dict([parsed_replication(text) for text in configuration.cassandra_replication]),
+        local_dc=configuration.cassandra_local_dc,
+        username=configuration.cassandra_username,
+        password=configuration.cassandra_password,
+        tls_ca=configuration.cassandra_tls_ca,
+        tls_cert=configuration.cassandra_tls_cert,
+        tls_verify_names=configuration.cassandra_tls_verify_names,
+        read_consistency=Consistency[configuration.cassandra_read_consistency.upper()],
+        create_schema=configuration.cassandra_create_schema,
+        request_timeout=configuration.cassandra_request_timeout,
+        in_flight_max=configuration.cassandra_in_flight_max,
+    )
+
+
+def parsed_replication(text: str) -> tuple[str, int]:
+    """DATA_CENTRE:COPIES. Raises StartError."""
+    data_centre, _, copies = text.rpartition(":")
+    if not re.fullmatch(r"[\w.-]+", data_centre) or not re.fullmatch("[1-9]|[1-9][0-9]", copies):
+        raise StartError(f"cassandra_replication: '{text}' is not DATA_CENTRE:COPIES, such as dc1:3.")
+    return data_centre, int(copies)
 
 
 def injected_failures(configuration: "ConfigOpts") -> InjectedFailures | None:
@@ -132,36 +224,34 @@ def opened_request_log(configuration: "ConfigOpts") -> RequestLog | None:
 
 
 def inspection_of(
-    configuration: "ConfigOpts", door: Door, cell: Cell, driver: SqliteDriver, worker: Worker
+    configuration: "ConfigOpts", door: Door, cell: Cell, storage: OpenedStorage, worker: Worker
 ) -> Inspection:
     """What operators may look at, with all figures that are not the door's own."""
     loop = asyncio.get_running_loop()
     door.metrics.sources += [
         figures.capacity(cell.consumption),
         figures.jobs(worker.states),
-        figures.index_lag(cell, driver, loop),
-        figures.commits(driver.commit_sizes),
+        figures.index_lag(cell, storage.driver, loop),
     ]
+    if storage.commit_sizes is not None:
+        door.metrics.sources.append(figures.commits(storage.commit_sizes))
     metrics = None if configuration.metrics == "nobody" else door.metrics
-    return Inspection(metrics, configuration.metrics == "everybody", storage_check(driver, loop))
-
-
-def start_jobs(
-    cell: Cell, driver: SqliteDriver, intervals: Mapping[str, float], *, run_jobs: bool, sole: bool
-) -> Worker:
-    """Run the jobs, some at intervals other than their own: without `run_jobs` only those that every process must
-    run. `sole`: the data file belongs to this process, and so do all jobs on it."""
-    worker = Worker(cell, driver, jobs_for(cell.tables, all_of_them=run_jobs), intervals=intervals, sole=sole)
-    worker.start()
-    return worker
+    return Inspection(metrics, configuration.metrics == "everybody", storage_check(storage.driver, loop))
 
 
 def what_is_served(configuration: "ConfigOpts", service: Service) -> str:
     """Two lines for an operator: what data, and who may ask."""
-    data_file = (
-        "none, data is in memory and gone when this ends" if configuration.memory else service.data_file.resolve()
-    )
-    return f"data file: {data_file}\nauth: {configuration.auth}"
+    return f"{what_data(configuration, service)}\nauth: {configuration.auth}"
+
+
+def what_data(configuration: "ConfigOpts", service: Service) -> str:
+    """A line for an operator: where the data is."""
+    if service.data_file is None:
+        contact_points = ", ".join(configuration.cassandra_contact_points)
+        return f"cassandra: keyspace {configuration.cassandra_keyspace} at {contact_points}"
+    if configuration.memory:
+        return "data file: none, data is in memory and gone when this ends"
+    return f"data file: {service.data_file.resolve()}"
 
 
 class LoopThread:

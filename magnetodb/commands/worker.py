@@ -1,6 +1,7 @@
 """magnetodb-worker: the background jobs alone, in a process that answers no requests.
 
-On the embedded storage the data file must be free: it is for finishing work while no server runs.
+With storage = sqlite the data file must be free: it is for finishing work while no server runs. With storage =
+cassandra it works beside any number of servers, which can then be started with --norun-jobs.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from magnetodb import conf
-from magnetodb.service import StartError, open_service
+from magnetodb.service import StartError, open_service, what_data
 
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
@@ -37,7 +38,7 @@ async def work(configuration: "ConfigOpts") -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     configuration.set_override("run_jobs", True)
     service = await open_service(configuration)
-    print(f"MagnetoDB works on {service.data_file.resolve()}: {', '.join(service.worker.states())}", flush=True)
+    print(f"{what_data(configuration, service)}\njobs: {', '.join(service.worker.states())}", flush=True)
     try:
         await stop.wait()
     finally:

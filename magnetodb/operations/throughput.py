@@ -57,10 +57,12 @@ class Bucket:
 
 
 class Throughput:
-    """The buckets of one cell. `clock`: seconds since the epoch, the cell's own."""
+    """The buckets of one cell. `clock`: seconds since the epoch, the cell's own. `processes`: how many serve the
+    tables; each grants its equal share."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], processes: Callable[[], int] = lambda: 1) -> None:
         self._clock = clock
+        self._processes = processes
         self._buckets: dict[tuple[str, int], Bucket] = {}
 
     def admit_read(self, table: Table, index: Index | None = None, *, consistent: bool) -> None:
@@ -112,16 +114,18 @@ class Throughput:
         rate = provisioned.read if kind == READ else provisioned.write
         if table.billing_mode != "PROVISIONED" or not rate:
             return None
+        share = rate / self._processes()
         now = self._clock()
         key = (table.rows_id if index is None else index.rows_id, kind)
         # Taken out and put back, so that the first ones are those not used for longest.
         bucket = self._buckets.pop(key, None)
         if bucket is None:
-            bucket = Bucket(rate * NEW_BUCKET_SECONDS, now)
+            # The share of one of many may be less than a request needs, which would never be let in.
+            bucket = Bucket(max(share * NEW_BUCKET_SECONDS, 1.0), now)
             if len(self._buckets) >= BUCKETS_MAX:
                 del self._buckets[next(iter(self._buckets))]
         self._buckets[key] = bucket
-        bucket.fill(rate, now)
+        bucket.fill(share, now)
         return bucket
 
 

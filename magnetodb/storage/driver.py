@@ -60,8 +60,8 @@ class StorageDriver(Protocol):
         one call, and of several calls, may share one fsync. What is raised where one of several failed says in
         `outcomes` what became of the others."""
 
-    async def recover(self) -> None:
-        """Finish what crashed commits left behind."""
+    async def recover(self) -> object:
+        """Finish what crashed commits left behind. What it returns is for an operator to read."""
 
     async def close(self) -> None:
         """Wait for the commits in hand and release everything."""

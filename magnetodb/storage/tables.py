@@ -152,6 +152,7 @@ class Tables:
         self.counts = Counts(driver, owner=None if freshness is Freshness.OFF else owner, monotonic=monotonic)
         self._cached: dict[tuple[str, str], TableInfo] = {}
         self._changed: dict[str, TableInfo] = {}
+        self._named: dict[str, tuple[str, str]] = {}
         self._generation = Generation()
         self._changes_seen = 0
         polled = freshness is Freshness.POLLED
@@ -230,6 +231,16 @@ class Tables:
         table = Table.from_json(row.value, version=row.version)
         return self._updated(table) if certain else self._info(table)
 
+    async def of_rows(self, rows_id: str) -> TableInfo | None:
+        """The table whose items are the rows of this row table; None if there is none, or none any more. Raises
+        ServiceErrors."""
+        if rows_id not in self._named:
+            await self.notice()
+            self._named = {table.rows_id: (table.project, table.name) async for table in self.all()}
+        named = self._named.get(rows_id)
+        info = None if named is None else await self.refreshed(*named)
+        return info if info is not None and info.table.rows_id == rows_id else None
+
     def current(self, info: TableInfo) -> TableInfo:
         """The newest state of a table that was got earlier. Raises ServiceUnavailable where that may be too old.
 
@@ -283,7 +294,7 @@ class Tables:
             self._writes_until = max(self._writes_until, began + COPY_SECONDS_MAX)
 
     async def all(self) -> AsyncIterator[Table]:
-        """The tables of all projects, read from the storage."""
+        """The tables of all projects, read from the storage. Raises StorageErrors."""
         after: RowKey | None = None
         more = True
         while more:

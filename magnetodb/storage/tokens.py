@@ -106,6 +106,11 @@ class Tokens:
         return dealt
 
 
+def derived_of_token(key: RowKey, value: bytes) -> tuple[DerivedRow, ...]:
+    """The derived rows of a token's row with that value."""
+    return (DerivedRow(_expiry_key(key, _expiry(value)), _PRESENT),)
+
+
 def use_of(project: str, token: str, digest: bytes) -> Use:
     """The use that a project's request with this digest makes of a token."""
     return Use(RowKey(TOKENS, join([project.encode(), token.encode()]), b""), digest)

@@ -75,6 +75,7 @@ class LocalServer:
     @property
     def data_directory(self) -> Path:
         """Where its file is, as long as it runs."""
+        assert self._service.data_file is not None
         return self._service.data_file.parent
 
     def open_namespace(self) -> Namespace:

@@ -145,3 +145,19 @@ def test_a_clock_that_is_moved_back_gives_and_takes_nothing(buckets, clock):
     clock.now += 1
 
     assert (0, 10) == (at_first, reads(buckets))
+
+
+def test_each_of_several_processes_grants_its_share(clock):
+    buckets = Buckets(clock, processes=lambda: 5)
+    writes(buckets)
+    clock.now += 100
+
+    assert 100 == writes(buckets)
+
+
+def test_a_share_of_less_than_a_request_lets_one_in_now_and_then(clock):
+    buckets = Buckets(clock, processes=lambda: 50)
+    at_once = writes(buckets)
+    clock.now += 10
+
+    assert (1, 1) == (at_once, writes(buckets))

@@ -1,0 +1,78 @@
+"""A driver in whose place another one comes later, and perhaps goes again: a service may start before its cluster."""
+
+from collections.abc import Sequence
+
+from magnetodb.errors import StorageUnavailable
+from magnetodb.model.rows import Batch, Committed, Lost, Page, Row, RowKey, SortRange, TokenRange
+from magnetodb.storage.driver import StorageDriver
+
+
+class LateDriver:
+    """See StorageDriver. Until `arrive`, and after `leave`, every call raises StorageUnavailable with the `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self._driver: StorageDriver | None = None
+
+    def arrive(self, driver: StorageDriver) -> None:
+        """From now on this one does everything."""
+        self._driver = driver
+
+    def leave(self, reason: str) -> None:
+        """From now on nobody does anything."""
+        self.reason = reason
+        self._driver = None
+
+    async def create_table(self, table: str, *, local_to: str | None = None) -> None:
+        """See StorageDriver."""
+        await self._there().create_table(table, local_to=local_to)
+
+    async def drop_table(self, table: str) -> None:
+        """See StorageDriver."""
+        await self._there().drop_table(table)
+
+    async def get(
+        self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
+    ) -> list[Row | None]:
+        """See StorageDriver."""
+        return await self._there().get(keys, consistent=consistent, for_write=for_write)
+
+    async def query(
+        self,
+        table: str,
+        partition: bytes,
+        sorts: SortRange,
+        *,
+        limit: int,
+        reverse: bool = False,
+        consistent: bool = True,
+    ) -> Page:
+        """See StorageDriver."""
+        return await self._there().query(table, partition, sorts, limit=limit, reverse=reverse, consistent=consistent)
+
+    def token(self, partition: bytes) -> int:
+        """See StorageDriver."""
+        return self._there().token(partition)
+
+    async def scan(self, table: str, tokens: TokenRange, *, limit: int, after: RowKey | None = None) -> Page:
+        """See StorageDriver."""
+        return await self._there().scan(table, tokens, limit=limit, after=after)
+
+    async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
+        """See StorageDriver."""
+        return await self._there().commit(batches)
+
+    async def recover(self) -> object:
+        """See StorageDriver."""
+        return await self._there().recover()
+
+    async def close(self) -> None:
+        """See StorageDriver."""
+        if self._driver is not None:
+            await self._driver.close()
+            self.leave("The storage is closed.")
+
+    def _there(self) -> StorageDriver:
+        if self._driver is None:
+            raise StorageUnavailable(self.reason)
+        return self._driver
