@@ -454,6 +454,7 @@ class Connection(asyncio.Protocol):
 
     def _close_after_answer(self) -> None:
         self._closing = True
+        self._queue.clear()  # Behind a last request there can only be the refusal of what is no request.
         self._server.flush()
         if not self._refused:
             self._transport.close()

@@ -135,6 +135,38 @@ def test_stopping_waits_for_nobody_who_is_idle():
     assert b"" == served(clients, stop_seconds=1000)
 
 
+def test_what_comes_behind_a_last_request_is_not_answered():
+    """Nor is it an error of the server's."""
+    request = HEAD.replace(b"100000", b"2").replace(b"Host: x", b"Connection: close") + b"{}"
+
+    async def clients(server, address):
+        faults = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request + b"nonsense")
+        answer = await reader.read()
+        return answer.count(b"HTTP/1.1 "), answer[9:12], faults
+
+    assert (1, b"200", []) == served(clients)
+
+
+def test_a_client_that_is_sent_away_gets_its_answer_first():
+    """Its connection is closed behind the next answer, and says so."""
+    request = HEAD.replace(b"100000", b"2") + b"{}"
+
+    async def clients(server, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request)
+        first = await reader.readuntil(b"]}")
+        (connection,) = server.connections
+        connection.close_after_next_answer()
+        writer.write(request)
+        last = await reader.read()
+        return [b"Connection: close" in answer for answer in (first, last)], last[9:12]
+
+    assert ([False, True], b"200") == served(clients)
+
+
 @pytest.mark.parametrize(
     ("target", "path", "query"),
     [
