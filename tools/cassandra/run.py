@@ -57,6 +57,7 @@ class Forwarder:
 
     def __init__(self) -> None:
         self.child: subprocess.Popen[bytes] | None = None
+        self.ending = False
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -69,11 +70,14 @@ class Forwarder:
                 signal.signal(each, handler)
 
     def receive(self, number: int, _: FrameType | None) -> None:
-        """Before the command begins a signal ends us. A terminal's SIGINT has reached the command by itself."""
-        if self.child is None:
+        """Before the command begins the first signal ends us; a second one, as make and timeout send it, must not keep
+        us from stopping the cluster. A terminal's SIGINT has reached the command by itself."""
+        if self.child is not None:
+            if number == signal.SIGTERM:
+                self.child.terminate()
+        elif not self.ending:
+            self.ending = True
             raise SystemExit(128 + number)
-        if number == signal.SIGTERM:
-            self.child.terminate()
 
     def run(self, command: Sequence[str]) -> int:
         """The exit code of the command."""

@@ -36,6 +36,8 @@ def serve(connection):
         connection.sendall(bytes([0x84, 0, 0, 0, answer, 0, 0, 0, 0]))
 
 signal.signal(signal.SIGTERM, end)
+if configuration.get("hangs"):
+    signal.pause()
 storage = socket.create_server((configuration["listen_address"], configuration["storage_port"]))
 listener = socket.create_server((configuration["rpc_address"], configuration["native_transport_port"]))
 while True:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -233,6 +234,17 @@ def test_a_signal_ends_the_command_and_then_the_cluster(machine, directory, pids
     assert pids() == []
 
 
+def test_signals_while_nodes_boot_end_the_nodes(machine, directory, pids):
+    command = machine.command("run", "--directory", directory, "--address", "any", "--set", "hangs=true", "--", "true")
+    with subprocess.Popen(command, env=machine.environment, cwd=machine.root) as process:
+        wait_until(pids)
+        process.terminate()
+        process.terminate()
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert pids() == []
+
+
 def test_a_temporary_cluster_leaves_nothing(machine):
     machine.environment["TMPDIR"] = str(machine.home)
     words = [sys.executable, "-c", "pass"]
@@ -246,6 +258,12 @@ def test_a_command_that_is_not_there_is_a_sentence(machine, directory, pids):
 
     assert (refused.returncode, refused.stderr) == (1, "/nowhere/program cannot be run: No such file or directory.\n")
     assert pids() == []
+
+
+def wait_until(condition):
+    """Ask until it is so; the limit of a test's time ends what never is."""
+    while not condition():
+        threading.Event().wait(0.02)
 
 
 def running(machine, directory, *words):
