@@ -6,10 +6,11 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 TEST_PROCESSES ?= 2
 
-.PHONY: help serve test lint bench profile soak clean
+.PHONY: help serve serve-cassandra test lint bench profile soak clean
 
 help:
 	@echo 'make serve   a server on http://127.0.0.1:8480, its data in ./data; ARGS="--bind-port 9000" passes flags'
+	@echo 'make serve-cassandra  the same on a Cassandra that it starts, whose data are in ./data/cassandra (needs Java, Maven)'
 	@echo 'make test    every test; ARGS="-k query" passes flags to pytest'
 	@echo 'make lint    ruff, mypy and the direction of imports'
 	@echo 'make bench   how fast it is beside its peers (needs wrk, npm); ARGS="--part connections" passes flags'
@@ -19,6 +20,12 @@ help:
 
 serve: $(INSTALLED)
 	@exec $(VENV)/bin/magnetodb-api $(ARGS)
+
+# Another one on the same cluster: make serve-cassandra ARGS="--bind-port 8481". The last one stops it.
+serve-cassandra: $(INSTALLED)
+	@exec $(VENV)/bin/python -m tools.cassandra run --directory data/cassandra $(CASSANDRA_ARGS) -- \
+		$(VENV)/bin/magnetodb-api --storage cassandra --cassandra-contact-points '{contact_points}' \
+		--cassandra-port '{port}' --cassandra-create-schema $(ARGS)
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest -n $(TEST_PROCESSES) $(ARGS)
@@ -45,5 +52,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n '$(PYTHON)' || { echo 'MagnetoDB needs Python 3.11 or newer, and none was found.' \
 		'Install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,cassandra]'
 	@touch $@
