@@ -29,8 +29,10 @@ CONNECTIONS = 16
 SECONDS_MAX = 30
 CLIENTS = 6
 ITEMS_PER_CLIENT = 20
-KILLS = 5
+KILLS = int(os.environ.get("MAGNETODB_TEST_KILLS", "0")) or 5
 WRITES_BETWEEN_KILLS = 150
+
+COLOURS = ("red", "green", "blue")
 
 TABLE = {
     "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
@@ -333,7 +335,8 @@ class Writer:
     def write(self, key, value):
         self.doubtful.setdefault(key, set()).add(value)
         try:
-            self.client.put_item(TableName="written", Item={"pk": {"S": key}, "n": {"N": f"{value}"}})
+            item = {"pk": {"S": key}, "n": {"N": f"{value}"}, "colour": {"S": COLOURS[value % len(COLOURS)]}}
+            self.client.put_item(TableName="written", Item=item)
         except HTTPClientError:
             self.cut += 1  # Its worker died; whether this was written is not known.
             return
@@ -352,20 +355,33 @@ class Writer:
 
 def writers_of(server, client_of):
     client = client_of(server.url)
-    client.create_table(TableName="written", **TABLE)
+    (index,) = BY_COLOUR["GlobalSecondaryIndexUpdates"]
+    attributes = TABLE["AttributeDefinitions"] + BY_COLOUR["AttributeDefinitions"]
+    table = {**TABLE, "AttributeDefinitions": attributes, "GlobalSecondaryIndexes": [index["Create"]]}
+    client.create_table(TableName="written", **table)
     return [Writer(number, client_of(server.url)) for number in range(CLIENTS)]
 
 
 def stored_values(client):
-    pages = client.get_paginator("scan").paginate(TableName="written", ConsistentRead=True)
-    return {item["pk"]["S"]: int(item["n"]["N"]) for page in pages for item in page["Items"]}
+    """The values by key; the index has the same ones."""
+    paginator = client.get_paginator("scan")
+    values, indexed = [
+        {item["pk"]["S"]: int(item["n"]["N"]) for page in pages for item in page["Items"]}
+        for pages in (
+            paginator.paginate(TableName="written", ConsistentRead=True),
+            paginator.paginate(TableName="written", IndexName="by_colour"),
+        )
+    ]
+
+    assert values == indexed
+    return values
 
 
 def written(writers):
     return sum(writer.writes for writer in writers)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + 20 * KILLS)
 def test_a_killed_worker_loses_nothing_and_the_others_go_on(new_workers, client_of, figures):
     server = new_workers()
     writers = writers_of(server, client_of)
