@@ -19,7 +19,7 @@ from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, 
 from magnetodb.storage.cassandra.session_errors import CassandraError, OutcomeUnknown, Refused
 
 TRIES_MAX: Final = 8
-DECISION_SECONDS_MAX: Final = 3.0
+DECISION_SECONDS_MAX: Final = 10.0
 """No lightweight transaction of a commit is sent later than so long after it began, nor more than TRIES_MAX times."""
 
 LOOKS_MAX: Final = 4
