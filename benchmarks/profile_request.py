@@ -104,13 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def profile(rounds: int, counts: dict[str, int], clock: Clock, cost: Cost) -> tuple[dict[str, Measured], float]:
+async def profile(
+    rounds: int, counts: dict[str, int], clock: Clock, cost: Cost, *, items: int = ITEMS
+) -> tuple[dict[str, Measured], float]:
     """Each operation's measurements, and the microseconds that verifying a signature takes."""
     with tempfile.TemporaryDirectory(prefix="magnetodb-profile-") as directory:
         service = await open_service(conf.configure(["--data-dir", str(Path(directory) / "data")]))
         try:
             bench = Bench(service)
-            sample = Sample("profiled", ITEMS)
+            sample = Sample("profiled", items)
             await bench.run([raw_request(HOST, "CreateTable", sample.create_table())])
             await bench.run([raw_request(HOST, "BatchWriteItem", body) for body in sample.batches()])
             gc.freeze()
