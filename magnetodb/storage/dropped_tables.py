@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from magnetodb.errors import StorageBusy, StorageFull, StorageUnavailable
 from magnetodb.storage.commit_queue import Work
 from magnetodb.storage.group_commit import GroupCommit
+from magnetodb.storage.log_copier import LogCopier
 from magnetodb.storage.writer_lock import WriterLock
 
 EMPTY_ROWS_MAX: Final = 200
@@ -27,6 +27,11 @@ REST: Final = 3
 TURN_SECONDS: Final = 1.0
 """So often a process looks whether another one still empties."""
 
+COPIES_MAX: Final = 20
+COPY_SECONDS: Final = 0.1
+"""So often, and with such pauses, the log is copied into the file to make it shrink at once. With so many writes that
+none of them copies all, it shrinks when the log begins anew."""
+
 RETRY_SECONDS: Final = (1.0, 60.0)
 """Pause after an error: the first, doubled up to the last."""
 
@@ -43,7 +48,7 @@ _log = logging.getLogger(__name__)
 class DroppedTables:
     """The background task of a driver. Its progress is in the file, so it goes on after a restart.
 
-    `copy_log`: has the log copied into the file. `lock`: only one of several processes is at it.
+    `lock`: only one of several processes is at it.
     """
 
     def __init__(
@@ -51,13 +56,13 @@ class DroppedTables:
         connection: sqlite3.Connection,
         reader: sqlite3.Connection,
         commits: GroupCommit,
-        copy_log: Callable[[], None],
+        copier: LogCopier | None,
         lock: WriterLock | None = None,
     ) -> None:
         self._connection = connection
         self._reader = reader
         self._commits = commits
-        self._copy_log = copy_log
+        self._copier = copier
         self._lock = lock
         self._task: asyncio.Task[None] | None = None
         self._again = False
@@ -85,10 +90,14 @@ class DroppedTables:
                         self._lock.stop_emptying()
 
     async def _empty(self) -> None:
-        if await self._repeat(_EmptyTable):
+        if await self._repeat(_EmptyTable) and self._copier is not None:
             await self._repeat(_Vacuum)
-            # The file itself shrinks only when the log is copied into it.
-            self._copy_log()
+            # The file itself shrinks only when the whole log is copied into it, which a read may hinder.
+            for _ in range(COPIES_MAX):
+                self._copier.order()
+                await asyncio.sleep(COPY_SECONDS)
+                if self._copier.has_copied():
+                    break
 
     async def _its_turn(self) -> bool:
         """Whether it is up to this process: waits until the one that is at it has done all, or has been killed."""
@@ -167,7 +176,11 @@ class _Vacuum(_Step):
     __slots__ = ()
 
     def apply(self, deadline: float) -> bool:
-        self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        # One at a time: through Python's module a larger number moves no more than one.
+        for _ in range(VACUUM_PAGES):
+            self._connection.execute("PRAGMA incremental_vacuum(1)")
+            if monotonic() > deadline:
+                break
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         self._more = free > 0
         return True

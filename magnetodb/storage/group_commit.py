@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from magnetodb.errors import StorageUnavailable
 from magnetodb.storage.commit_queue import GROUP_BYTES, CommitQueue, Work
+from magnetodb.storage.log_copier import LogCopier
 from magnetodb.storage.sqlite_errors import is_busy, storage_error
 
 GROUPS_MAX: Final = 16
@@ -60,13 +61,18 @@ class GroupCommit:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, before_group: Callable[[], None], turns: Turns | None = None
+        self,
+        connection: sqlite3.Connection,
+        before_group: Callable[[], None],
+        copier: LogCopier | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.idle = True
         self.sizes = [0] * COMMIT_BITS_MAX
         self.works = 0
         self._connection = connection
         self._before_group = before_group
+        self._copier = copier
         self._turns = turns
         self._waiting = CommitQueue(GROUPS_MAX if turns is None else TURNS_MAX)
         self._taken: deque[Work] = deque()
@@ -218,6 +224,8 @@ class GroupCommit:
         error: Exception | None = None
         try:
             self._connection.execute("COMMIT")
+            if self._copier is not None:
+                self._copier.after_commit()
             if self._turns is not None:
                 self._turns.leave()
         except sqlite3.Error as caught:
@@ -272,7 +280,7 @@ class GroupCommit:
     def _give_up(self, error: OSError) -> None:
         assert self._turns is not None
         self._turns.give_up()
-        self._refuse(error)
+        self._refuse(StorageUnavailable(f"The data file cannot be locked: {error.strerror}."))
 
     def _refuse(self, error: Exception) -> None:
         """No transaction can begin: the works that it would have begun with fail."""

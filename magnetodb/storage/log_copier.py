@@ -1,38 +1,112 @@
-"""Copies the write-ahead log into the data file beside the traffic, in a thread and through a connection of its own."""
+"""Copies the write-ahead log into the data file beside the traffic, so that the log can begin anew.
+
+SQLite's own way is to copy with the commit that makes the log too long, while all writers wait. Here a thread copies
+through a connection of its own, and brings to the disk what it has copied, while commits go on. Writers wait only for
+the end of it: for the pages that were committed meanwhile.
+"""
 
 import logging
+import os
 import sqlite3
 import threading
+from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
+
+from magnetodb.storage.log_index import LogIndex
+
+LOG_PAGES: Final = 4000
+"""From this length on the log shall begin anew. It grows longer while it is copied, and while somebody reads an old
+state of the file."""
+
+COPY_PAGES: Final = 1000
+"""So many new pages are copied at a time, until then."""
+
+LAST_PAGES: Final = 250
+"""If no more than so many pages are left, they are copied while the writers wait."""
+
+PATIENCE_PAGES: Final = 4 * LOG_PAGES
+"""From this length on they wait for all pages."""
+
+AGAIN_PAGES: Final = 50
+"""What did not bring the log to its new beginning is tried again after so many new pages, then twice as many, up to
+COPY_PAGES."""
 
 _log = logging.getLogger(__name__)
 
 
 class LogCopier:
-    """All methods belong to the event loop's thread."""
+    """`connection` is the one that copies, `writer` the one that commits; both belong to the file at `path`, and `log`
+    is the index of its log."""
 
-    def __init__(self, connection: sqlite3.Connection | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, writer: sqlite3.Connection) -> None:
         self._connection = connection
+        self._writer = writer
+        self.log = self._log = LogIndex(path)
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._orders: SimpleQueue[bool] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._copying = False
+        self._frames = 0
+        self._next = COPY_PAGES
+        self._again = AGAIN_PAGES
+
+    def after_commit(self) -> None:
+        """Called after each commit, before the next one can begin, in the thread of commits."""
+        frames = self._log.frames()
+        if frames < self._frames:
+            self._next, self._again = COPY_PAGES, AGAIN_PAGES
+        self._frames = frames
+        if frames < self._next:
+            return
+        left = frames - self._log.copied_frames()
+        if frames < LOG_PAGES:
+            self._next = frames + COPY_PAGES
+            self.order()
+            return
+        self._next = frames + self._again
+        self._again = min(self._again * 2, COPY_PAGES)
+        if left <= LAST_PAGES or frames >= PATIENCE_PAGES:
+            # The next commit begins the log anew if nobody reads an old state then.
+            self._copy(self._writer)
+        elif not self._copying:
+            self.order()
 
     def order(self) -> None:
-        """Have the log copied soon, as far as nobody reads an older state of the file."""
+        """Have the log copied soon, as far as nobody reads an older state of the file. In the thread of commits or of
+        the event loop."""
+        self._copying = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="magnetodb-log", daemon=True)
             self._thread.start()
         self._orders.put(True)
 
-    def close(self) -> None:
+    def has_copied(self) -> bool:
+        """Nothing is left to copy."""
+        return self._log.copied_frames() >= self._log.frames()
+
+    def stop(self) -> None:
         """Wait for the copying in hand."""
         if self._thread is not None:
             self._orders.put(False)
             self._thread.join()
 
+    def close(self) -> None:
+        """Close the connection that copies, the last one to the file, and then what else was opened: closing any
+        descriptor of a file ends the locks that the process has on it."""
+        self._connection.close()
+        self._log.close()
+        os.close(self._file)
+
     def _run(self) -> None:
-        assert self._connection is not None
         while self._orders.get():
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            except sqlite3.Error as error:
-                _log.warning("The log cannot be copied into the data file yet: %s", error)
+            self._copy(self._connection)
+            self._copying = False
+
+    def _copy(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if connection is self._connection:
+                os.fdatasync(self._file)
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("The log cannot be copied into the data file yet: %s", error)

@@ -102,7 +102,6 @@ class OtherProcesses:
 
     def close(self) -> None:
         """After all connections to the data file."""
-        self.log.close()
         self._memory.release()
         self.lock.close()
 

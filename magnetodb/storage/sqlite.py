@@ -29,12 +29,12 @@ from magnetodb.model.rows import (
 from magnetodb.storage.driver import READ_BYTES_MAX
 from magnetodb.storage.dropped_tables import DroppedTables
 from magnetodb.storage.group_commit import GroupCommit
-from magnetodb.storage.log_copier import LogCopier
+from magnetodb.storage.log_copier import LOG_PAGES
 from magnetodb.storage.row_cache import RowCache, SharedRowCache
 from magnetodb.storage.row_tables import CreateTable, DropTable, RowTables
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
-from magnetodb.storage.sqlite_file import LOG_PAGES, open_file, read_file, share_file
+from magnetodb.storage.sqlite_file import open_file, read_file, share_file
 
 GET = "SELECT version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
 QUERY = {
@@ -103,13 +103,13 @@ class SqliteDriver:
         self._pending: dict[RowKey, Row] = {}
         self._cache = RowCache() if others is None else SharedRowCache(others)
         self._last_version = 0
-        self._copier = LogCopier(self._file.copier)
-        self._commits = GroupCommit(self._file.writer, self._before_group, others)
+        copier = self._file.copier
+        self._commits = GroupCommit(self._file.writer, self._before_group, copier, others)
         self._dropped = DroppedTables(
             self._file.writer,
             self._file.reader,
             self._commits,
-            self._copier.order,
+            copier,
             others.lock if others is not None else None,
         )
         self._read_tables()
@@ -242,7 +242,8 @@ class SqliteDriver:
         """See StorageDriver."""
         await self._dropped.stop()
         await self._commits.close()
-        self._copier.close()
+        if self._file.copier is not None:
+            self._file.copier.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._release_snapshot()

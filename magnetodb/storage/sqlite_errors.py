@@ -1,4 +1,4 @@
-"""What errors of SQLite, and of the locks around it, mean for the caller."""
+"""What SQLite's errors mean for the caller."""
 
 import sqlite3
 
@@ -22,8 +22,6 @@ _UNAVAILABLE = frozenset(
 
 def storage_error(error: Exception) -> Exception:
     """The storage error that says the same; `error` itself where it can only be a bug of ours."""
-    if isinstance(error, OSError):
-        return StorageUnavailable(f"The data file cannot be locked: {error.strerror}.")
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return error

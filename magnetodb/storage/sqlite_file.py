@@ -4,13 +4,14 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from magnetodb.errors import DataFileError
-from magnetodb.storage.log_index import LogIndex
+from magnetodb.storage.log_copier import LogCopier
 from magnetodb.storage.other_processes import OtherProcesses
-from magnetodb.storage.writer_lock import WriterLock
+from magnetodb.storage.writer_lock import WriterLock, is_shared
 
 FILE_NAME = "magnetodb.sqlite"
 LOCK_NAME = "magnetodb.lock"
@@ -24,11 +25,12 @@ FORMAT = 1
 PAGE_BYTES = 4096
 """Every write of an item writes whole pages to the log; pages twice as large make it a third slower."""
 
+WORKERS_SECONDS = 0.05
+WORKERS_SECONDS_MAX = 5.0
+"""Worker processes whose parent was killed end soon: so often, and so long, it is looked whether they have."""
+
 CACHE_KIBIBYTES = 8192
 """Page cache of each of the two connections."""
-
-LOG_PAGES = 4000
-"""The write-ahead log is copied into the file when it has so many pages."""
 
 LOG_BYTES_MAX = 64 * 1024 * 1024
 """A log that grew larger than this is cut back."""
@@ -52,14 +54,15 @@ CREATE TABLE rows (
 
 
 class SqliteFile(NamedTuple):
-    """An opened data file: the lock that keeps other processes out (None: it is only read, or shared), and connections
-    in autocommit mode: one that writes, one that reads, one that copies the log (None: it is only read)."""
+    """An opened data file: the lock that keeps other processes out (None: it is only read, or shared), two connections
+    in autocommit mode, what copies the log (None: it is only read), and the other processes that have it open (None: it
+    is ours alone)."""
 
     path: Path
     lock: int | None
     writer: sqlite3.Connection
     reader: sqlite3.Connection
-    copier: sqlite3.Connection | None = None
+    copier: LogCopier | None = None
     others: OtherProcesses | None = None
 
     def close(self) -> None:
@@ -84,9 +87,9 @@ def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = 
     with contextlib.ExitStack() as undo:
         lock = lock_directory(directory)
         undo.callback(os.close, lock)
-        connections = _connections(path, durable, pages_max, undo)
+        writer, reader, copier = _connections(path, durable, pages_max, undo)
         undo.pop_all()
-    return SqliteFile(path, lock, *connections)
+    return SqliteFile(path, lock, writer, reader, copier)
 
 
 def share_file(directory: Path, *, durable: bool = True, pages_max: int | None = None) -> SqliteFile:
@@ -98,11 +101,10 @@ def share_file(directory: Path, *, durable: bool = True, pages_max: int | None =
         undo.callback(lock.close)
         # One after the other: the first one makes the file, or recovers it.
         lock.wait()
-        connections = _connections(path, durable, pages_max, undo)
-        log = LogIndex(path)
+        writer, reader, copier = _connections(path, durable, pages_max, undo)
         lock.leave()
         undo.pop_all()
-    return SqliteFile(path, None, *connections, OtherProcesses(lock, log))
+    return SqliteFile(path, None, writer, reader, copier, OtherProcesses(lock, copier.log))
 
 
 def read_file(directory: Path) -> SqliteFile:
@@ -126,7 +128,8 @@ def read_file(directory: Path) -> SqliteFile:
 
 
 def lock_directory(directory: Path) -> int:
-    """Take the directory for this process, for as long as the file descriptor returned is open."""
+    """Take the directory for this process, for as long as the file descriptor returned, or a copy of it that a fork
+    has made, is open. Waits a moment for processes that shared it and lost their parent. Raises DataFileError."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -143,13 +146,21 @@ def lock_directory(directory: Path) -> int:
     except OSError as error:
         os.close(lock)
         raise DataFileError(f"The data directory {directory} cannot be locked: {error.strerror}.") from error
+    deadline = time.monotonic() + WORKERS_SECONDS_MAX
+    while is_shared(directory):
+        if time.monotonic() > deadline:
+            os.close(lock)
+            raise DataFileError(
+                f"The data directory {directory} is in use by worker processes of a server that has ended."
+            )
+        time.sleep(WORKERS_SECONDS)
     return lock
 
 
 def _connections(
     path: Path, durable: bool, pages_max: int | None, undo: contextlib.ExitStack
-) -> tuple[sqlite3.Connection, sqlite3.Connection, sqlite3.Connection]:
-    """Writer, reader and copier, closed by `undo`."""
+) -> tuple[sqlite3.Connection, sqlite3.Connection, LogCopier]:
+    """Writer, reader and what copies the log, closed by `undo`."""
 
     def connect() -> sqlite3.Connection:
         connection = _connect(path, durable)
@@ -157,9 +168,10 @@ def _connections(
         return connection
 
     try:
-        writer, reader, copier = connect(), connect(), connect()
+        writer, reader = connect(), connect()
         if pages_max is not None:
             writer.execute(f"PRAGMA max_page_count = {pages_max:d}")
+        copier = LogCopier(path, connect(), writer)
     except (sqlite3.Error, OSError) as error:
         raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
     return writer, reader, copier
@@ -174,7 +186,7 @@ def _connect(path: Path, durable: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # See LogCopier.
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_MAX}")
         # Some builds overwrite whatever is deleted with zeros, which doubles the work of emptying a table.
         connection.execute("PRAGMA secure_delete = OFF")

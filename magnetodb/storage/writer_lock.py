@@ -138,6 +138,21 @@ class WriterLock:
         fcntl.fcntl(self._file, _WAIT, _flock(fcntl.F_WRLCK, record))
 
 
+def is_shared(directory: Path) -> bool:
+    """Whether a process has a WriterLock of this directory."""
+    try:
+        file = os.open(directory / WORKERS_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _flock(kind: int, record: int, records: int = 1) -> bytes:
     """The kernel's struct flock; 0 `records`: all from `record` on."""
     return struct.pack("hhqqi4x", kind, os.SEEK_SET, record, records, 0)

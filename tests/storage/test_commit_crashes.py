@@ -122,7 +122,8 @@ async def check(directory, acknowledged):
         assert [] == lost
         assert in_step == index
         for row in rows.values():
-            assert [row] == (await driver.query(ITEMS, row.key.partition, SortRange(row.key.sort), limit=1)).rows
+            page = await driver.query(ITEMS, row.key.partition, SortRange(row.key.sort), limit=1)
+            assert [row] == list(page.rows)
         return rows
     finally:
         await driver.close()
