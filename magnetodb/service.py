@@ -28,10 +28,11 @@ from magnetodb.storage.cassandra.cluster_options import ClusterOptions
 from magnetodb.storage.cassandra.session import Consistency
 from magnetodb.storage.cluster_storage import ClusterStorage
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.generations import Freshness
 from magnetodb.storage.manager import StorageManager
 from magnetodb.storage.memory_directory import make_memory_directory
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import EXPIRE_ITEMS, Freshness, Tables
+from magnetodb.storage.tables import EXPIRE_ITEMS, Tables
 from magnetodb.worker import jobs_for
 from magnetodb.worker.count_items import order_lost
 from magnetodb.worker.worker import Worker

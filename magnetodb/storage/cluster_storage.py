@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from magnetodb.errors import ClusterError, ServiceError, StorageError
 from magnetodb.storage.cassandra.cluster_options import ClusterOptions
 from magnetodb.storage.derivation import Derivation
+from magnetodb.storage.generations import Freshness
 from magnetodb.storage.late_driver import LateDriver
-from magnetodb.storage.tables import Freshness, Tables
+from magnetodb.storage.tables import Tables
 
 if TYPE_CHECKING:
     from magnetodb.storage.cassandra.driver import CassandraDriver
@@ -40,7 +41,13 @@ class ClusterStorage:
         self.driver = LateDriver(WAITING)
         # Two calls to find out where rows are, and one that writes them; each ends with its timeout.
         commit_seconds = DECISION_SECONDS + 3 * options.request_timeout
-        self.tables = Tables(self.driver, freshness=Freshness.POLLED, clock=clock, commit_seconds=commit_seconds)
+        self.tables = Tables(
+            self.driver,
+            freshness=Freshness.POLLED,
+            clock=clock,
+            commit_seconds=commit_seconds,
+            epochs=self.driver.epochs,
+        )
 
     async def open(self) -> None:
         """Connect, or go on trying beside everything else where the cluster cannot be reached. Raises ClusterError

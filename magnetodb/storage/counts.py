@@ -88,7 +88,8 @@ class Counts:
     ) -> None:
         self._driver = driver
         self._shared = owner is not None
-        self._mark_key = UNCLEAN._replace(sort=(owner or "").encode())
+        self.mark_key = UNCLEAN._replace(sort=(owner or "").encode())
+        self._acknowledged = 0
         self._monotonic = monotonic
         self._mark_at = 0.0
         self._watched: dict[bytes, tuple[int, float]] = {}
@@ -143,7 +144,7 @@ class Counts:
         served all the same: `flush` tries again. Raises other StorageErrors."""
         marks = await self._marks()
         self.lost = not self._shared and bool(marks)
-        self._marked = any(mark.key == self._mark_key for mark in marks)
+        self._marked = any(mark.key == self.mark_key for mark in marks)
         try:
             await self._mark()
         except StorageFull as error:
@@ -155,14 +156,27 @@ class Counts:
         while await self._store():
             pass
         if not self.lost:
-            await self._driver.commit([(Change(self._mark_key, ANY, None),)])
+            await self._driver.commit([(Change(self.mark_key, ANY, None),)])
+
+    async def acknowledge(self, generation: int, *, missing: bool) -> None:
+        """Have the mark say that this process writes by that generation of tables, or by later ones only. It is written
+        if it says something else, is `missing`, or due. Raises StorageErrors."""
+        due = self._monotonic() - self._mark_at >= RENEW_SECONDS
+        if missing or due or generation != self._acknowledged:
+            self._acknowledged = generation
+            await self._mark()
+
+    async def all_acknowledge(self, generation: int) -> bool:
+        """Whether the marks of all processes say so of this generation, or of a later one. Raises StorageErrors."""
+        page = await self._driver.query(COUNTS, self.mark_key.partition, SortRange(), limit=PROCESSES_MAX)
+        return not page.more and all(int(mark.value) >= generation for mark in page.rows)
 
     async def look_for_lost(self, *, alone: bool = False) -> bool:
         """Whether a process that shared the storage has ended without storing its sums, which `lost` says from now on.
         `alone`: no other one is at work; else those have ended whose marks were not renewed while this was called again
         and again for LOST_SECONDS. Raises StorageErrors."""
         now = self._monotonic()
-        marks = {mark.key.sort: mark.version for mark in await self._marks() if mark.key != self._mark_key}
+        marks = {mark.key.sort: mark.version for mark in await self._marks() if mark.key != self.mark_key}
         self._watched = {
             sort: watched
             if (watched := self._watched.get(sort)) is not None and watched[0] == version
@@ -176,9 +190,9 @@ class Counts:
         """All tables are ordered to be counted: the marks of processes that have ended are of no more use. Raises
         StorageErrors."""
         if self._shared:
-            gone = [self._mark_key._replace(sort=sort) for sort in self._ended(self._monotonic())]
+            gone = [self.mark_key._replace(sort=sort) for sort in self._ended(self._monotonic())]
         else:
-            gone = [mark.key for mark in await self._marks() if mark.key != self._mark_key]
+            gone = [mark.key for mark in await self._marks() if mark.key != self.mark_key]
         if gone:
             await self._driver.commit([(Change(key, ANY, None),) for key in gone])
         self.lost = False
@@ -187,7 +201,7 @@ class Counts:
         return [sort for sort, (_, since) in self._watched.items() if now - since >= LOST_SECONDS]
 
     async def _marks(self) -> Sequence[Row]:
-        partition = self._mark_key.partition
+        partition = self.mark_key.partition
         return (await self._driver.query(COUNTS, partition, SortRange(), limit=PROCESSES_MAX)).rows
 
     async def flush(self) -> bool:
@@ -205,7 +219,7 @@ class Counts:
         return await self._store()
 
     async def _mark(self) -> None:
-        await self._driver.commit([(Change(self._mark_key, ANY, b"1"),)])
+        await self._driver.commit([(Change(self.mark_key, ANY, b"%d" % self._acknowledged),)])
         self._marked = True
         self._mark_at = self._monotonic()
         if self._shared:

@@ -4,6 +4,7 @@ It is written in the same commit as the change, so neither is there without the 
 {"number", "changes"}: how many changes there were, and the last of them. Written to disk: do not change.
 """
 
+from enum import Enum
 from typing import Final, Literal, NamedTuple
 
 import orjson
@@ -19,6 +20,28 @@ CHANGES_KEPT_MAX: Final = 128
 """Who is further behind looks at every table that it knows."""
 
 What = Literal["created", "updated", "deleted"]
+
+
+COPY_SECONDS_MAX: Final = 10.0
+"""POLLED: nobody writes by what he knew of a table so long ago."""
+
+
+class Freshness(Enum):
+    """How a process knows that what it remembers of tables is what the storage has.
+
+    OFF: nobody else changes tables, because this process alone has the storage. Costs nothing.
+
+    STRICT: every request looks at the generation first, and every write is committed only while its table is as it was
+    when the write was decided (`TableInfo.guard`). A change counts for everybody from its commit on. For storages where
+    a row that is read again and again costs next to nothing.
+
+    POLLED: `poll`, to be called about once a second, looks at the generation; who has not managed to for
+    COPY_SECONDS_MAX may not write. A change counts for everybody `settle_seconds` after its commit.
+    """
+
+    OFF = "off"
+    STRICT = "strict"
+    POLLED = "polled"
 
 
 class TableChange(NamedTuple):

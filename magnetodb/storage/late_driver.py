@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 
-from magnetodb.errors import StorageUnavailable
+from magnetodb.errors import StorageError, StorageUnavailable
 from magnetodb.model.rows import Batch, Committed, Lost, Page, Row, RowKey, SortRange, TokenRange
+from magnetodb.storage.commit_epochs import CommitEpochs
 from magnetodb.storage.driver import StorageDriver
 
 
 class LateDriver:
-    """See StorageDriver. Until `arrive`, and after `leave`, every call raises StorageUnavailable with the `reason`."""
+    """See StorageDriver. Until `arrive`, and after `leave`, every call raises StorageUnavailable with the `reason`.
+
+    `epochs` is told what is under way that may write.
+    """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        self.epochs = CommitEpochs()
         self._driver: StorageDriver | None = None
 
     def arrive(self, driver: StorageDriver) -> None:
@@ -35,7 +40,14 @@ class LateDriver:
         self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
     ) -> list[Row | None]:
         """See StorageDriver."""
-        return await self._there().get(keys, consistent=consistent, for_write=for_write)
+        driver = self._there()
+        if not for_write:
+            return await driver.get(keys, consistent=consistent)
+        # It may finish what others have decided.
+        epoch = self.epochs.begin()
+        rows = await driver.get(keys, for_write=True)
+        self.epochs.end(epoch)
+        return rows
 
     async def query(
         self,
@@ -60,11 +72,25 @@ class LateDriver:
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """See StorageDriver."""
-        return await self._there().commit(batches)
+        driver = self._there()
+        epoch = self.epochs.begin()
+        try:
+            outcomes = await driver.commit(batches)
+        except StorageError as error:
+            # Of several it is not known which error each one met; of a StorageError, whether it was written.
+            if len(batches) == 1 and type(error) is not StorageError:
+                self.epochs.end(epoch)
+            raise
+        self.epochs.end(epoch)
+        return outcomes
 
     async def recover(self) -> object:
         """See StorageDriver."""
-        return await self._there().recover()
+        driver = self._there()
+        epoch = self.epochs.begin()
+        recovered = await driver.recover()
+        self.epochs.end(epoch)
+        return recovered
 
     async def close(self) -> None:
         """See StorageDriver."""

@@ -19,11 +19,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from enum import Enum
 from typing import Final, NamedTuple
 from uuid import uuid4
-
-import orjson
 
 from magnetodb.errors import (
     ResourceInUseException,
@@ -40,7 +37,6 @@ from magnetodb.model.rows import (
     Batch,
     Change,
     Committed,
-    Expected,
     Lost,
     Row,
     RowKey,
@@ -48,19 +44,31 @@ from magnetodb.model.rows import (
     TokenRange,
 )
 from magnetodb.model.table import Table
+from magnetodb.storage.commit_epochs import CommitEpochs
 from magnetodb.storage.counts import COUNTS, Counts
 from magnetodb.storage.driver import StorageDriver
-from magnetodb.storage.generations import GENERATION, GENERATIONS, Generation, What, with_change
+from magnetodb.storage.generations import (
+    COPY_SECONDS_MAX,
+    GENERATION,
+    GENERATIONS,
+    Freshness,
+    Generation,
+    What,
+    with_change,
+)
 from magnetodb.storage.job_positions import JOB_POSITIONS, LEASES, cancelled, order
+from magnetodb.storage.row_tables_in_doubt import (
+    IN_DOUBT,
+    IN_DOUBT_SECONDS,
+    RowTablesInDoubt,
+    note_of,
+    rows_ids_of,
+)
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKENS
 
 TABLES: Final = "tables"
 """Partition: project; sort: name; value: Table.to_json()."""
-
-IN_DOUBT: Final = "row_tables_in_doubt"
-"""Partition: id of the table, or of the row table of one index; value: JSON {"rows": ids of row tables, "at": when}, or
-only the list."""
 
 SYSTEM_TABLES: Final = (TABLES, IN_DOUBT, GENERATIONS, COUNTS, JOB_POSITIONS, LEASES, TOKENS, TOKEN_EXPIRIES)
 
@@ -78,12 +86,6 @@ EXPIRE_ITEMS: Final = "expire_items"
 table; position: {"project", "name"}."""
 
 CACHED_TABLES_MAX: Final = 10_000
-
-COPY_SECONDS_MAX: Final = 10.0
-"""POLLED: nobody writes by what he knew of a table so long ago."""
-
-IN_DOUBT_SECONDS: Final = 120.0
-"""A change that is so long under way among several processes was left behind by one that has ended."""
 
 GENERATION_ATTEMPTS_MAX: Final = 64
 """Changes of other tables may come first so often."""
@@ -109,30 +111,12 @@ class TableInfo(NamedTuple):
     guard: Batch = ()
 
 
-class Freshness(Enum):
-    """How a process knows that what it remembers of tables is what the storage has.
-
-    OFF: nobody else changes tables, because this process alone has the storage. Costs nothing.
-
-    STRICT: every request looks at the generation first, and every write is committed only while its table is as it was
-    when the write was decided (`TableInfo.guard`). A change counts for everybody from its commit on. For storages where
-    a row that is read again and again costs next to nothing.
-
-    POLLED: `poll`, to be called about once a second, looks at the generation; who has not managed to for
-    COPY_SECONDS_MAX may not write. A change counts for everybody `settle_seconds` after its commit.
-    """
-
-    OFF = "off"
-    STRICT = "strict"
-    POLLED = "polled"
-
-
 class Tables:
     """The tables of all projects. `open` comes before everything else.
 
     `freshness`: what makes the cache right; the same for all processes that share the storage. `clock`: seconds since
-    the epoch. `commit_seconds`: how long a commit can be under way, by `monotonic`, from its decision until it either
-    has happened or never will; only POLLED needs it.
+    the epoch. Only POLLED needs `commit_seconds`: how long a commit can be under way, by `monotonic`, from its decision
+    until it either has happened or never will; and `epochs`, which knows the commits that are under way.
     """
 
     def __init__(
@@ -142,14 +126,15 @@ class Tables:
         freshness: Freshness = Freshness.OFF,
         clock: Callable[[], float] = time.time,
         commit_seconds: float = 0.0,
+        epochs: CommitEpochs | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._driver = driver
         self._freshness = freshness
-        self._clock = clock
         self._monotonic = monotonic
         owner = uuid4().hex
         self.counts = Counts(driver, owner=None if freshness is Freshness.OFF else owner, monotonic=monotonic)
+        self._in_doubt = RowTablesInDoubt(driver, self.counts, clock)
         self._cached: dict[tuple[str, str], TableInfo] = {}
         self._changed: dict[str, TableInfo] = {}
         self._named: dict[str, tuple[str, str]] = {}
@@ -159,6 +144,8 @@ class Tables:
         self._writes_until: float | None = float("-inf") if polled else None
         self.settle_seconds = COPY_SECONDS_MAX + commit_seconds if polled else 0.0
         """So long after its commit a change of a table counts for everybody who may still write."""
+        self._epochs = epochs or CommitEpochs()
+        self._epochs.seconds_max = self.settle_seconds
 
     @property
     def shared(self) -> bool:
@@ -175,25 +162,18 @@ class Tables:
         storage, else `finish_changes` does, which somebody must call now and then."""
         for system_table in SYSTEM_TABLES:
             await self._driver.create_table(system_table)
-        if self.shared:
+        if self.polled:
             await self.poll()
+        elif self.shared:
+            await self.notice()
         else:
             await self._driver.recover()
             await self.finish_changes(float("-inf"))
 
-    async def finish_changes(self, older_seconds: float = IN_DOUBT_SECONDS) -> None:
-        """Drop the row tables of all changes that were begun so long ago and left half done."""
-        after: RowKey | None = None
-        more = True
-        while more:
-            notes = await self._driver.scan(IN_DOUBT, TokenRange(), limit=100, after=after)
-            for note in notes.rows:
-                after = note.key
-                rows_ids, at = _noted(note.value)
-                # From now on whoever wrote it cannot bring his change to its end, should he be alive.
-                if self._clock() - at >= older_seconds and await self._note(note.key, note, rows_ids) is not None:
-                    await self._drop(note.key, rows_ids)
-            more = notes.more
+    async def finish_changes(self, older_seconds: float = IN_DOUBT_SECONDS, *, most: int | None = None) -> bool:
+        """Drop the row tables of deleted tables, and of changes that were begun so long ago and left half done, at most
+        so many; whether there are more. Raises StorageErrors."""
+        return await self._in_doubt.finish(older_seconds, most=most)
 
     def known(self, project: str, name: str) -> TableInfo | None:
         """The table if it is cached and nothing need be looked at, as it is for all requests but the first."""
@@ -262,7 +242,20 @@ class Tables:
 
     async def notice(self) -> bool:
         """Learn of the changes that others have made; whether there were some. Raises ServiceErrors."""
-        row = await self._row(GENERATION)
+        return await self._adopt(await self._row(GENERATION))
+
+    async def generation(self) -> int:
+        """The number of changes of tables that this process knows of, which are all that there were when this was
+        called. Raises ServiceErrors."""
+        await self.notice()
+        return self._generation.number
+
+    async def everybody_knows(self, generation: int) -> bool:
+        """Whether all processes that may write do so by this generation or a later one, and nothing that they wrote
+        before is under way. Raises StorageErrors."""
+        return await self.counts.all_acknowledge(generation)
+
+    async def _adopt(self, row: Row | None) -> bool:
         if row is None or row.version == self._generation.version:
             return False
         generation = Generation.of(row)
@@ -276,6 +269,7 @@ class Tables:
         self._changes_seen += 1
         if generation.number > self._generation.number:
             self._generation = generation
+            self._epochs.turn(generation.number, self._monotonic())
         return True
 
     async def may_be_behind(self) -> bool:
@@ -286,10 +280,19 @@ class Tables:
         return self.shared
 
     async def poll(self) -> None:
-        """Learn of the changes that others have made; for COPY_SECONDS_MAX from now this process may write. Raises
-        ServiceErrors."""
-        began = self._monotonic()
-        await self.notice()
+        """Learn of the changes that others have made, and tell them how far that is; for COPY_SECONDS_MAX from now this
+        process may write. Raises ServiceErrors."""
+        try:
+            while True:
+                began = self._monotonic()
+                row, mark = await self._driver.get((GENERATION, self.counts.mark_key))
+                await self._adopt(row)
+                await self.counts.acknowledge(self._epochs.settled(began), missing=mark is None)
+                # Whose mark was missing was not waited for: what was read may be too old.
+                if mark is not None:
+                    break
+        except StorageError as error:
+            raise service_error(error) from error
         if self._writes_until is not None:
             self._writes_until = max(self._writes_until, began + COPY_SECONDS_MAX)
 
@@ -328,10 +331,12 @@ class Tables:
         key = _key(table.project, table.name)
         if await self._row(key) is not None:
             raise _exists(table)
-        note = _note(table)
-        rows_ids = _rows_ids(table)
+        note = note_of(table)
+        rows_ids = rows_ids_of(table)
         try:
-            noted = await self._note(note, ABSENT, rows_ids)
+            if self.polled:
+                await self._in_doubt.drop_namesakes(table)
+            noted = await self._in_doubt.note(note, ABSENT, rows=rows_ids)
             await self._driver.create_table(table.rows_id)
             for index in table.indexes.values():
                 local_to = table.rows_id if index.kind == "LSI" else None
@@ -390,53 +395,41 @@ class Tables:
         """Store a table that has a hidden row table more."""
         note = RowKey(IN_DOUBT, rows_id.encode(), b"")
         try:
-            noted = await self._note(note, ABSENT, [rows_id])
+            noted = await self._in_doubt.note(note, ABSENT, rows=[rows_id])
             await self._driver.create_table(rows_id)
             try:
                 return await self.update(table, ordered, Change(note, ANY if noted is None else noted, None))
             except (ResourceInUseException, ResourceNotFoundException):
-                await self._drop(note, [rows_id])
+                await self._in_doubt.drop(note, [rows_id])
                 raise
         except StorageError as error:
             raise service_error(error) from error
 
     async def delete(self, table: Table) -> None:
         """Remove the table and all its rows. Raises as `update` does."""
-        key, note, rows_ids = _key(table.project, table.name), _note(table), _rows_ids(table)
+        key, note, rows_ids = _key(table.project, table.name), note_of(table), rows_ids_of(table)
         row = await self._current(key, table)
-        noted = Change(note, ANY, self._note_value(rows_ids))
+        # A driver that others share may take long to drop tables: `finish_changes` does it, or who wants the name.
+        noted = self._in_doubt.noted_deletion(table, at_leisure=self.polled)
         outcome = await self._commit_change("deleted", table, Change(key, row, None), noted)
         if isinstance(outcome, Lost):
             raise _in_use(table)
         self._forget(table)
         self._changes_seen += 1
+        if self.polled:
+            return
         try:
-            await self._drop(note, rows_ids)
+            await self._in_doubt.drop(note, rows_ids)
         except StorageError as error:
             # The table is gone all the same; the note has the rest done later.
             raise service_error(error) from error
-
-    async def _drop(self, note: RowKey, rows_ids: Sequence[str]) -> None:
-        for rows_id in rows_ids:
-            await self._driver.drop_table(rows_id)
-        await self._driver.commit([(Change(note, ANY, None), *self.counts.forget(rows_ids))])
-
-    async def _note(self, note: RowKey, expected: Row | Expected, rows_ids: Sequence[str]) -> Row | None:
-        """Note that row tables are in doubt; the row of the note, None if it is not as expected. Raises
-        StorageErrors."""
-        value = self._note_value(rows_ids)
-        (outcome,) = await self._driver.commit([(Change(note, expected, value),)])
-        return Row(note, value, outcome.versions[0]) if isinstance(outcome, Committed) else None
-
-    def _note_value(self, rows_ids: Sequence[str]) -> bytes:
-        return orjson.dumps({"rows": rows_ids, "at": self._clock()})
 
     async def _give_up(self, note: RowKey, rows_ids: Sequence[str], lost: Lost) -> None:
         """Drop what was made for a change that was lost. Raises ServiceUnavailable where others do it, because they
         hold the change for one of a process that has ended."""
         if lost.position:
             raise ServiceUnavailable("The change took too long and was given up.")
-        await self._drop(note, rows_ids)
+        await self._in_doubt.drop(note, rows_ids)
 
     async def _read(self, project: str, name: str, missing: str) -> TableInfo:
         """The table, which is not cached."""
@@ -538,26 +531,9 @@ def _key(project: str, name: str) -> RowKey:
     return RowKey(TABLES, project.encode(), name.encode())
 
 
-def _noted(value: bytes) -> tuple[list[str], float]:
-    """The ids of a note, and when it was written."""
-    note = orjson.loads(value)
-    return (note, 0.0) if isinstance(note, list) else (note["rows"], note["at"])
-
-
 def _active(table: Table) -> Table:
     indexes = {name: replace(index, status="ACTIVE") for name, index in table.indexes.items()}
     return replace(table, status="ACTIVE", indexes=indexes)
-
-
-def _note(table: Table) -> RowKey:
-    return RowKey(IN_DOUBT, table.id.encode(), b"")
-
-
-def _rows_ids(table: Table) -> list[str]:
-    """Index rows first: without them the table's rows harm nobody, the other way round an index would have rows of
-    items that are gone."""
-    expiry = [] if table.time_to_live is None else [table.time_to_live.rows_id]
-    return [index.rows_id for index in table.indexes.values()] + expiry + [table.rows_id]
 
 
 def _exists(table: Table) -> ResourceInUseException:

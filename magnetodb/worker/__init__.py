@@ -24,7 +24,7 @@ JOBS: Final[dict[str, Job]] = {
     "change_time_to_live": Job(change_time_to_live.step, interval_seconds=0.2),
     "count_items": Job(count_items.step, interval_seconds=2.0),
     "expire_items": Job(expire_items.step, interval_seconds=10.0),
-    "finish_changes": Job(finish_changes.step, interval_seconds=30.0, shared_only=True),
+    "finish_changes": Job(finish_changes.step, interval_seconds=5.0, shared_only=True),
     "flush_counts": Job(flush_counts.step, interval_seconds=5.0, leased=False),
     "recover": Job(recover.step, interval_seconds=10.0, shared_only=True),
     "refresh_tables": Job(

@@ -63,7 +63,7 @@ async def step(run: JobRun) -> bool:
         if info is None or index is None:
             await run.driver.commit([(done(task),)])
             return True
-        if index.backfilling or settled(run, info.table):
+        if index.backfilling or await settled(run, info.table):
             await change(run, info, index, task)
             return True
     return False

@@ -29,7 +29,7 @@ async def step(run: JobRun) -> bool:
         if info is None or expiry is None or expiry.status == "ENABLED":
             await run.driver.commit([(done(task),)])
             return True
-        if settled(run, info.table):
+        if await settled(run, info.table):
             await change_or_look_again(run, info, expiry, task)
             return True
     return False

@@ -32,6 +32,14 @@ class Job(NamedTuple):
     polled_only: bool = False
 
 
+class FirstSeen(NamedTuple):
+    """A version of a table that a job has met `at` a time, when the tables had this generation."""
+
+    version: int
+    generation: int
+    at: float
+
+
 class JobRun:
     """What a job is given. One object as long as the process runs the job.
 
@@ -54,7 +62,7 @@ class JobRun:
         self.driver = driver
         self.memory: dict[str, Any] = {}
         self.monotonic = monotonic
-        self.first_seen: dict[str, tuple[int, float]] = {}
+        self.first_seen: dict[str, FirstSeen] = {}
         self.progress = ""
 
     def report(self, progress: str) -> None:

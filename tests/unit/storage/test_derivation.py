@@ -7,8 +7,9 @@ from magnetodb.model.items import StoredItem, canonical_item
 from magnetodb.model.rows import RowKey
 from magnetodb.model.table import Index, KeySchema, Table, TimeToLive
 from magnetodb.storage.derivation import Derivation
+from magnetodb.storage.generations import COPY_SECONDS_MAX, Freshness
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import COPY_SECONDS_MAX, COUNTS, Freshness, Tables
+from magnetodb.storage.tables import COUNTS, Tables
 from magnetodb.storage.tokens import TOKENS, Tokens, use_of
 
 TABLE = Table(

@@ -10,10 +10,11 @@ from magnetodb.model.items import StoredItem, canonical_item
 from magnetodb.model.rows import ANY, Change, RowKey, TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.storage import generations
-from magnetodb.storage.generations import GENERATION, Generation
+from magnetodb.storage.generations import COPY_SECONDS_MAX, GENERATION, Freshness, Generation
 from magnetodb.storage.manager import ItemWrite, StorageManager
+from magnetodb.storage.row_tables_in_doubt import IN_DOUBT, IN_DOUBT_SECONDS
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import COPY_SECONDS_MAX, IN_DOUBT, IN_DOUBT_SECONDS, Freshness, Tables
+from magnetodb.storage.tables import Tables
 
 INDEX = Index("by_b", "GSI", KeySchema(("b",)), "ALL", (), "t_orders_b", status="CREATING")
 
@@ -307,3 +308,27 @@ async def test_who_finds_nothing_may_look_again_if_he_was_behind(world, freshnes
     process = await world.process(freshness)
 
     assert (freshness is not Freshness.OFF) == await process.tables.may_be_behind()
+
+
+async def test_a_deleted_table_is_dropped_later_or_when_its_name_is_wanted(world):
+    one, two = [await world.process(Freshness.POLLED) for _ in range(2)]
+    for name in ("orders", "others"):
+        await one.tables.create(table(name=name))
+        await one.tables.delete((await one.info(name)).table)
+    kept = [await world.exists(f"t_{name}_1") for name in ("orders", "others")]
+    await two.tables.create(table(2))
+    wanted = [await world.exists(f"t_{name}_1") for name in ("orders", "others")]
+    more = await two.tables.finish_changes(most=1)
+
+    assert ([True, True], [False, True], False) == (kept, wanted, more)
+    assert not await world.exists("t_others_1")
+    assert [] == await world.rows(IN_DOUBT)
+
+
+async def test_what_is_left_half_done_is_finished_step_by_step(world):
+    process = await world.process(Freshness.POLLED)
+    for number in range(3):
+        await process.tables.create(table(name=f"t{number}"))
+        await process.tables.delete((await process.info(f"t{number}")).table)
+
+    assert [True, True, False] == [await process.tables.finish_changes(most=1) for _ in range(3)]

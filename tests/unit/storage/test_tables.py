@@ -6,8 +6,9 @@ import pytest
 from magnetodb.errors import InternalServerError, ResourceInUseException, ResourceNotFoundException, RowTableNotFound
 from magnetodb.model.rows import ANY, Change, RowKey, TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
+from magnetodb.storage.row_tables_in_doubt import IN_DOUBT
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import IN_DOUBT, Tables
+from magnetodb.storage.tables import Tables
 
 
 def table(name="orders", project="p", number=1):

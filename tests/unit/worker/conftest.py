@@ -8,9 +8,10 @@ import pytest
 from magnetodb.model.items import StoredItem, canonical_item
 from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.operations.cell import Cell, Settings
+from magnetodb.storage.generations import Freshness
 from magnetodb.storage.manager import ItemWrite, StorageManager
 from magnetodb.storage.sqlite import SqliteDriver
-from magnetodb.storage.tables import Freshness, Tables
+from magnetodb.storage.tables import Tables
 from magnetodb.worker.jobs import JobRun
 
 ITEMS = 700
@@ -30,10 +31,12 @@ TABLE = Table(
 class World:
     """What the tests of one storage need. `time`: of all its processes."""
 
-    def __init__(self, driver, freshness=Freshness.OFF, time=None):
+    def __init__(self, driver, freshness=Freshness.OFF, time=None, **options):
         self.time = time or [1000.0]
         self.driver = driver
-        self.tables = Tables(driver, freshness=freshness, clock=self.clock, commit_seconds=5.0, monotonic=self.clock)
+        self.tables = Tables(
+            driver, freshness=freshness, clock=self.clock, commit_seconds=5.0, monotonic=self.clock, **options
+        )
         self.manager = StorageManager(self.driver, self.tables)
         self.cell = Cell(self.manager, self.tables, Settings("here", "0" * 12, self.clock))
 

@@ -10,9 +10,10 @@ from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import TokenRange
 from magnetodb.operations.cell import Cell
 from magnetodb.storage.counts import LOST_SECONDS, RENEW_SECONDS, UNCLEAN
+from magnetodb.storage.generations import Freshness
 from magnetodb.storage.job_positions import done, order, tasks
 from magnetodb.storage.manager import StorageManager
-from magnetodb.storage.tables import COUNT_ITEMS, Freshness, Tables
+from magnetodb.storage.tables import COUNT_ITEMS, Tables
 from magnetodb.worker import count_items, finish_changes, flush_counts
 from magnetodb.worker.jobs import JobRun
 

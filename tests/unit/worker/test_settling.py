@@ -3,29 +3,11 @@ from dataclasses import replace
 import pytest
 
 from magnetodb.model.table import TimeToLive
+from magnetodb.storage.generations import Freshness
 from magnetodb.storage.index_check import check_index
-from magnetodb.storage.tables import Freshness
+from magnetodb.storage.late_driver import LateDriver
 from magnetodb.worker import change_indexes, change_time_to_live
 from magnetodb.worker.settling import settled
-
-
-async def test_who_shares_nothing_waits_for_nobody(world):
-    run = world.run()
-
-    assert settled(run, (await world.info()).table)
-    assert {} == run.first_seen
-
-
-async def test_a_table_is_waited_for_until_everybody_knows_it(world):
-    process = await world.process(Freshness.POLLED)
-    run, table = process.run(), (await process.info()).table
-    outcomes = []
-    for seconds in (0.0, process.tables.settle_seconds - 1, 1.0):
-        world.now += seconds
-        outcomes.append(settled(run, table))
-
-    assert [False, False, True] == outcomes
-    assert not settled(run, replace(table, version=table.version + 1))
 
 
 @pytest.fixture
@@ -36,6 +18,53 @@ def polled(world, runner):
         return [await world.process(Freshness.POLLED) for _ in range(2)]
 
     return runner.run(opened())
+
+
+async def test_who_shares_nothing_waits_for_nobody(world):
+    run = world.run()
+
+    assert await settled(run, (await world.info()).table)
+    assert {} == run.first_seen
+
+
+async def test_a_table_is_waited_for_until_nobody_can_write_by_an_older_one(world, polled):
+    process, _ = polled
+    await process.tables.update((await process.info()).table)
+    run, table = process.run(), (await process.info()).table
+    outcomes = []
+    for seconds in (0.0, process.tables.settle_seconds - 1, 1.0):
+        world.now += seconds
+        outcomes.append(await settled(run, table))
+
+    assert [False, False, True] == outcomes
+    assert not await settled(run, replace(table, version=table.version + 1))
+
+
+async def test_a_table_is_waited_for_until_everybody_says_that_he_knows_it(world, polled):
+    run = polled[0].run()
+    table = (await polled[0].tables.update((await polled[0].info()).table)).table
+    outcomes = [await settled(run, table)]
+    for process in polled:
+        await process.tables.poll()
+        outcomes.append(await settled(run, table))
+
+    assert [False, False, True] == outcomes
+
+
+async def test_who_has_a_commit_under_way_says_nothing(world):
+    late = LateDriver("Not yet.")
+    late.arrive(world.driver)
+    process = type(world)(late, Freshness.POLLED, world.time, epochs=late.epochs)
+    await process.tables.open()
+    epoch = late.epochs.begin()
+    run = process.run()
+    table = (await process.tables.update((await process.info()).table)).table
+    await process.tables.poll()
+    before = await settled(run, table)
+    late.epochs.end(epoch)
+    await process.tables.poll()
+
+    assert (False, True) == (before, await settled(run, table))
 
 
 async def test_an_index_is_filled_only_after_everybody_writes_to_it(world, samples, polled):
