@@ -57,11 +57,11 @@ class Parent:
         """The worker cannot serve, and why. It ends."""
         self._say(FAILED, sentence)
 
-    def watch(self, end: Callable[[], None]) -> None:
+    def watch(self, end: Callable[[], object]) -> None:
         """Call `end` in another thread when the supervisor has died. ORPHAN_SECONDS later the process is gone."""
         threading.Thread(target=self._watch, args=(end,), name="lifeline", daemon=True).start()
 
-    def _watch(self, end: Callable[[], None]) -> None:
+    def _watch(self, end: Callable[[], object]) -> None:
         os.read(self._lifeline, 1)
         with contextlib.suppress(RuntimeError):  # Of a loop that has ended already.
             end()

@@ -204,7 +204,7 @@ def serve(number, parent, *, first):
     each.process.send_signal(signal.SIGTERM)
 
     assert 1 == each.end()
-    assert 2 == len(each.wait_for("does not end and is killed"))
+    assert {"1", "2"} == {match[1] for match in each.wait_for(r"^Worker (\d) .* does not end and is killed$", 2)}
 
 
 def test_a_start_that_fails_ends_it_with_the_workers_sentence(supervised):
