@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def begin_log(configuration: "ConfigOpts", worker: str = "") -> None:
     """Have messages written to standard error, with the name of the worker that they come from."""
     level = configuration.log_level.upper()
-    logging.basicConfig(level=level, format=LOG_FORMAT.format(worker=worker), force=True)
+    logging.basicConfig(level=level, format=LOG_FORMAT.format(worker=worker), force=bool(worker))
 
 
 def workers(configuration: "ConfigOpts") -> int:
