@@ -29,8 +29,8 @@ PATIENCE_PAGES: Final = 4 * LOG_PAGES
 """From this length on they wait for all pages."""
 
 AGAIN_PAGES: Final = 50
-"""What did not bring the log to its new beginning is tried again after so many new pages, then twice as many, up to
-COPY_PAGES."""
+"""What was in vain, because somebody reads an old state, is tried again after so many new pages, then after twice as
+many, up to COPY_PAGES."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,28 +48,31 @@ class LogCopier:
         self._thread: threading.Thread | None = None
         self._copying = False
         self._frames = 0
-        self._next = COPY_PAGES
-        self._again = AGAIN_PAGES
+        self._copied = 0
+        self._copy_again = self._end_again = 0
+        self._copy_pause = self._end_pause = AGAIN_PAGES
 
     def after_commit(self) -> None:
         """Called after each commit, before the next one can begin, in the thread of commits."""
         frames = self._log.frames()
         if frames < self._frames:
-            self._next, self._again = COPY_PAGES, AGAIN_PAGES
+            self._copied = self._copy_again = self._end_again = 0
+            self._copy_pause = self._end_pause = AGAIN_PAGES
         self._frames = frames
-        if frames < self._next:
+        if frames < COPY_PAGES:
             return
-        left = frames - self._log.copied_frames()
-        if frames < LOG_PAGES:
-            self._next = frames + COPY_PAGES
-            self.order()
-            return
-        self._next = frames + self._again
-        self._again = min(self._again * 2, COPY_PAGES)
-        if left <= LAST_PAGES or frames >= PATIENCE_PAGES:
-            # The next commit begins the log anew if nobody reads an old state then.
-            self._copy(self._writer)
-        elif not self._copying:
+        copied = self._log.copied_frames()
+        left = frames - copied
+        if frames >= LOG_PAGES and (left <= LAST_PAGES or frames >= PATIENCE_PAGES):
+            if frames >= self._end_again:
+                # The next commit begins the log anew if nobody reads an old state then.
+                self._copy(self._writer)
+                self._end_again = frames + self._end_pause
+                self._end_pause = min(self._end_pause * 2, COPY_PAGES)
+        elif not self._copying and frames >= self._copy_again and (left >= COPY_PAGES or frames >= LOG_PAGES):
+            self._copy_pause = AGAIN_PAGES if copied > self._copied else min(self._copy_pause * 2, COPY_PAGES)
+            self._copied = copied
+            self._copy_again = frames + self._copy_pause
             self.order()
 
     def order(self) -> None:
