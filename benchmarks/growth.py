@@ -25,7 +25,7 @@ TABLES: Final = (1, 1_000)
 ITEMS: Final = 10_000
 DIFFERENT_BYTES_MAX: Final = 200_000_000
 DIFFERENT_MAX: Final = 100_000
-"""Different requests of one load: many more than are cached."""
+"""Different requests of one load, unless fewer are asked for: many more than are cached."""
 
 Found = list[dict[str, Any]]
 """A figure each: what was varied, the server, the workload, and what was measured."""
@@ -41,6 +41,7 @@ class Plan(NamedTuple):
     data_dir: Path | None
     counts: Sequence[int]
     note: Callable[[str], None]
+    different: int = DIFFERENT_MAX
 
 
 def connections(plan: Plan) -> Found:
@@ -163,7 +164,7 @@ def measure(
     size: int = SMALL_ITEM_BYTES,
 ) -> None:
     """Measure all workloads of a prepared server."""
-    different = min(DIFFERENT_MAX, DIFFERENT_BYTES_MAX // (2 * size))
+    different = min(plan.different, DIFFERENT_BYTES_MAX // (2 * size))
     for workload, make in makes.items():
         load = wrk.measured(server, make, different=different, seconds=plan.seconds)
         add(plan, found, varied, value, server.name, workload, load._asdict())

@@ -55,6 +55,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--only", type=words, default=run_load.WORKLOADS, help="workloads of part figures, separated by commas (all)")
     add("--servers", type=words, help=f"separated by commas, of {', '.join(SERVERS)} (depends on the part)")
     add("--counts", type=numbers, default=(), help="values of a part that varies one thing, separated by commas")
+    add("--different", type=int, default=growth.DIFFERENT_MAX, help="requests of such a part, at most (%(default)s)")
     add("--before", metavar="COMMIT", help="measure this commit, too, in the same run")
     add("--verify", action="store_true", help="let our server verify every signature (auth = sigv4)")
     add("--run-load", type=Path, help="the load generator (RUN_LOAD, or ../shared/bench/run-load)")
@@ -85,7 +86,7 @@ def run_part(part: str, options: argparse.Namespace, choices: Choices) -> tuple[
         return starts(servers, options, choices)
     measure, _ = GROWTH_PARTS[part]
     growth_plan = growth.Plan(
-        options.seconds, servers, choices, options.run_load, options.data_dir, options.counts, say
+        options.seconds, servers, choices, options.run_load, options.data_dir, options.counts, say, options.different
     )
     found = measure(growth_plan)
     return {"seconds": options.seconds, "figures": found}, growth.report(found)
