@@ -131,14 +131,16 @@ class Expectations:
         return lost
 
     async def _free(self) -> int | None:
-        """Settle the transactions that hold rows. A change that stands and falls with a version is lost then."""
+        """Settle the transactions that hold rows. A change that stands and falls with a version is lost then; one that
+        expects that nothing is there, if it is not decided; a blind one waits."""
         for position, row in enumerate(self.rows):
             attempt = 0
             while row.ltx is not None:
                 settled = await self._transactions.settle(self._positions[position], row)
-                if self.fixed(position):
-                    if settled is None:
-                        await self._equipment.session.pause(CONFLICT_SECONDS)
+                blind = self._batch[position].expected is ANY
+                if settled is None and not blind:
+                    await self._equipment.session.pause(CONFLICT_SECONDS)
+                if self.fixed(position) or (settled is None and not blind):
                     return position
                 if settled is None:
                     if monotonic() > self._until:

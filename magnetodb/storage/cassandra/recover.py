@@ -41,6 +41,7 @@ QUIET_SECONDS: Final = 120.0
 FORGET_SECONDS: Final = 900.0
 """A slot that was met so long ago and is empty is forgotten. Its process has taken another one after some seconds."""
 
+SLOTS_AT_ONCE: Final = 32
 PAGE_ROWS: Final = 512
 ROWS_AT_ONCE: Final = 64
 
@@ -72,16 +73,24 @@ class Recovery:
 
     async def run(self) -> Recovered:
         """Deal with all intents that are old enough. Raises CassandraErrors; what was done stays done."""
-        done = left = 0
-        for slot in await self._slots():
-            recovered = await self._recover_slot(slot)
-            done += recovered.done
-            left += recovered.left
-            if recovered == Recovered():
-                await self._found_empty(slot)
-        if done or left:
-            _log.info("Recovery: %d intents done, %d left for the next run", done, left)
-        return Recovered(done, left)
+        found = done = 0
+        slots = await self._slots()
+        for start in range(0, len(slots), SLOTS_AT_ONCE):
+            after: dict[int, tuple[int, UUID] | None] = dict.fromkeys(slots[start : start + SLOTS_AT_ONCE])
+            while after:
+                pages = await self._pages(after)
+                for slot, page in pages.items():
+                    if not page and after[slot] is None:
+                        await self._found_empty(slot)
+                intents = [intent for page in pages.values() for intent in page]
+                found += len(intents)
+                done += await self._recover_intents(intents)
+                after = {
+                    slot: (page[-1].version, page[-1].token) for slot, page in pages.items() if len(page) == PAGE_ROWS
+                }
+        if found:
+            _log.info("Recovery: %d intents done, %d left for the next run", done, found - done)
+        return Recovered(done, found - done)
 
     async def _slots(self) -> list[int]:
         """The slots that may hold intents that are old enough, as far as they are worth a look, oldest first."""
@@ -122,22 +131,20 @@ class Recovery:
         elif self._age(slot) >= QUIET_SECONDS:
             self._quiet.add(slot)
 
-    async def _recover_slot(self, slot: int) -> Recovered:
-        done = left = 0
-        after: tuple[int, UUID] | None = None
-        while True:
-            if after is None:
-                call = _select(cql.SELECT_INTENTS, (slot, PAGE_ROWS))
-            else:
-                call = _select(cql.SELECT_INTENTS_AFTER, (slot, *after, PAGE_ROWS))
-            rows = (await self._equipment.session.execute(call)).rows
-            intents = [Intent(slot, ts, tok, Position(name, x, p, s)) for ts, tok, name, p, x, s in rows]
-            recovered = await self._recover_intents(intents)
-            done += recovered
-            left += len(intents) - recovered
-            if len(rows) < PAGE_ROWS:
-                return Recovered(done, left)
-            after = rows[-1][0], rows[-1][1]
+    async def _pages(self, after: dict[int, tuple[int, UUID] | None]) -> dict[int, list[Intent]]:
+        """The next intents of slots, behind those that were dealt with."""
+        calls = [
+            _select(cql.SELECT_INTENTS, (slot, PAGE_ROWS))
+            if last is None
+            else _select(cql.SELECT_INTENTS_AFTER, (slot, *last, PAGE_ROWS))
+            for slot, last in after.items()
+        ]
+        pages = {}
+        for slot, result in zip(after, await self._equipment.session.execute_together(calls), strict=True):
+            if isinstance(result, CassandraError):
+                raise result
+            pages[slot] = [Intent(slot, ts, tok, Position(name, x, p, s)) for ts, tok, name, p, x, s in result.rows]
+        return pages
 
     async def _recover_intents(self, intents: Sequence[Intent]) -> int:
         """How many of them are done with."""
