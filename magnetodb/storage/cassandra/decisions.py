@@ -79,7 +79,8 @@ class Deciding:
                 decision = await self._decision(groups[each], result)
                 if decision is None:
                     again.append(each)
-                else:
+                elif decision is not False or not unsure:
+                    # Not applied tells nothing of an earlier one, which another attempt may have come after.
                     decisions[each] = decision
             left = again
             if not left:
