@@ -365,19 +365,23 @@ class SqliteDriver:
         clock = time_ns() // 1000
         changes: list[PlannedChange] = []
         for change in batch:
-            expected = change.expected
+            key, expected, value, derived = change
             version = self._last_version + 1
             if version < clock:
                 version = clock
             if type(expected) is Row and expected.version >= version:
                 version = expected.version + 1
-            if change.value is CHECK:
+            if value is CHECK:
                 version = expected.version if type(expected) is Row else 0
             else:
                 self._last_version = version
-            derived = [(self._position(row.key), row.value) for row in change.derived]
-            changes.append(PlannedChange(change, self._position(change.key), version, derived))
+            positions = [(self._position(derived_key), derived_value) for derived_key, derived_value in derived]
+            changes.append(PlannedChange(len(changes), change, self._position(key), version, positions))
         return BatchWork(self._file.writer, changes, self._pending, self._cache, self._tables, self._others)
 
     def _position(self, key: RowKey) -> RowPosition:
-        return self._number(key.table), crc32(key.partition) - TOKEN_OFFSET, key.partition, key.sort
+        table, partition, sort = key
+        try:
+            return self._tables.numbers[table], crc32(partition) - TOKEN_OFFSET, partition, sort
+        except KeyError:
+            raise RowTableNotFound(table) from None

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import ANY, CHECK, Change, Committed, Expected, Lost, Row, RowKey
@@ -37,34 +37,47 @@ PUT_DERIVED = (
     " ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value"
 )
 
+_new: Any = tuple.__new__
+"""A named tuple's own constructor takes three times as long."""
+
 RowPosition = tuple[int, int, bytes, bytes]
 """The primary key: table_id, token, partition, sort."""
 
 
 class PlannedChange:
-    """A change, where its rows are, and the version that it gives them."""
+    """A change at its place in a batch, where its rows are, and the version that it gives them."""
 
-    __slots__ = ("change", "derived", "position", "version")
+    __slots__ = ("change", "derived", "place", "position", "version")
 
     def __init__(
-        self, change: Change, position: RowPosition, version: int, derived: Sequence[tuple[RowPosition, bytes | None]]
+        self,
+        place: int,
+        change: Change,
+        position: RowPosition,
+        version: int,
+        derived: Sequence[tuple[RowPosition, bytes | None]],
     ) -> None:
+        self.place = place
         self.change = change
         self.position = position
         self.version = version
         self.derived = derived
 
 
+NO_CHECKS: Final[list[PlannedChange]] = []
+
+
 class BatchWork(Work):
-    """A batch to be committed. A batch of one change compares by writing; a larger one compares all its rows first.
+    """A batch to be committed. Where one row is written, that compares it, behind the checks of all others; where
+    several are, all rows are compared before.
 
     `written` are the rows as they will be, with b"" for those deleted; `pending` is where the driver keeps them until
     the batch is settled, `cache` where it keeps those that are durable.
     """
 
     __slots__ = (
-        "_blind", "_cache", "_changes", "_checked", "_connection", "_derived_keys", "_generation", "_lost", "_mark",
-        "_next", "_others", "_pending", "_tables", "refusal", "size", "table", "written",
+        "_blind", "_cache", "_changes", "_checked", "_checks", "_connection", "_derived_keys", "_generation", "_lost",
+        "_mark", "_next", "_others", "_pending", "_tables", "_writes", "refusal", "size", "table", "written",
     )  # fmt: skip
 
     def __init__(
@@ -88,29 +101,32 @@ class BatchWork(Work):
         self._blind = False
         self.refusal = None
         self._derived_keys: list[RowKey] = []
-        self.written = []
-        self.size = 0
+        self.written = written = list[Row]()
+        size = CHANGE_BYTES * len(changes)
         for planned in changes:
-            change, derived = planned.change, planned.derived
-            value = change.value
-            self.size += CHANGE_BYTES
-            if change.expected is ANY:
+            key, expected, value, derived = planned.change
+            if expected is ANY:
                 self._blind = True
-            for row_derived in change.derived:
-                self._derived_keys.append(row_derived.key)
             if value is not CHECK:
-                row = Row(change.key, value or b"", planned.version, True)
-                self.written.append(row)
-                self.size += len(row.value)
-            for _, derived_value in derived:
-                self.size += CHANGE_BYTES + len(derived_value or b"")
-        self.restart()
+                written.append(_new(Row, (key, value or b"", planned.version, True, None)))
+                size += len(value or b"")
+            for derived_key, derived_value in derived:
+                self._derived_keys.append(derived_key)
+                size += CHANGE_BYTES + len(derived_value or b"")
+        self.size = size
+        if len(written) == len(changes) == 1:
+            self._writes, self._checks = changes, NO_CHECKS
+        else:
+            self._writes = [planned for planned in changes if planned.change.value is not CHECK or planned.derived]
+            checks = [planned for planned in changes if planned.change.value is CHECK]
+            self._checks = changes if len(self._writes) > 1 else checks
+        self._checked = self._next = 0
+        self._lost: int | None = None
 
     def restart(self) -> None:
         """See Work."""
-        self._checked = 0 if len(self._changes) > 1 else 1
-        self._next = 0
-        self._lost: int | None = None
+        self._checked = self._next = 0
+        self._lost = None
 
     def apply(self, deadline: float) -> bool:
         """See Work. A batch is refused if a table was dropped since it was planned: its rows would stay for ever."""
@@ -119,17 +135,17 @@ class BatchWork(Work):
             return True
         if self._others is not None:
             self._mark_rows(self._others)
-        changes = self._changes
-        while self._checked < len(changes):
-            if not self._holds(changes[self._checked]):
-                self._lost = self._checked
+        checks, writes = self._checks, self._writes
+        while self._checked < len(checks):
+            if not self._holds(checks[self._checked]):
+                self._lost = next(planned.place for planned in self._changes if not self._holds(planned))
                 return True
             self._checked += 1
-        while self._next < len(changes):
+        while self._next < len(writes):
             if self._next and monotonic() > deadline:
                 return False
-            if not self._write(changes[self._next]):
-                self._lost = self._next
+            if not self._write(writes[self._next]):
+                self._lost = writes[self._next].place
                 return True
             self._next += 1
         return True
@@ -150,10 +166,11 @@ class BatchWork(Work):
         current = self._generation == self._tables.generation
         cached = durable and current and self._lost is None and not self._blind
         for row in self.written:
-            if pending.get(row.key) is row:
-                del pending[row.key]
-                if cached and row.value:
-                    cache.put(Row(row.key, row.value, row.version), self._mark)
+            key, value, version, _, _ = row
+            if pending.get(key) is row:
+                del pending[key]
+                if cached and value:
+                    cache.put(_new(Row, (key, value, version, False, None)), self._mark)
 
     def _has_tables(self) -> bool:
         """All row tables of the batch are still there."""
@@ -176,10 +193,13 @@ class BatchWork(Work):
             others.mark(key)
 
     def _holds(self, planned: PlannedChange) -> bool:
-        """The row is as expected."""
+        """The row is as expected. What the cache has of a row is right, and no change of it waits."""
         expected = planned.change.expected
         if expected is ANY:
             return True
+        cached = self._cache.get(planned.change.key)
+        if cached is not None:
+            return cached.version == _version(expected)
         found = self._connection.execute(VERSION, planned.position).fetchone()
         return bool((None if found is None else found[0]) == _version(expected))
 
@@ -206,8 +226,7 @@ class BatchWork(Work):
             return True
         version = _version(expected)
         if value is CHECK or (value is None and version is None):
-            # Of several changes all were compared before, in this transaction.
-            return len(self._changes) > 1 or self._holds(planned)
+            return self._holds(planned)
         if value is None:
             return execute(DELETE, (*position, version)).rowcount == 1
         if version is None:
