@@ -10,6 +10,7 @@ OPTIONS: Final = 0x05
 SUPPORTED: Final = 0x06
 QUERY: Final = 0x07
 RESULT: Final = 0x08
+STARTUP_BODY: Final = b"\0\1\0\x0bCQL_VERSION\0\x053.0.0"
 CONSISTENCY_ALL: Final = 5
 SKIP_METADATA: Final = 2
 HEADER_BYTES: Final = 9
@@ -41,7 +42,7 @@ def failure_of_three(address: str, port: int) -> str | None:
     query = len(READ_OF_ALL).to_bytes(4) + READ_OF_ALL + CONSISTENCY_ALL.to_bytes(2) + bytes([SKIP_METADATA])
     try:
         with connected(address, port) as connection:
-            asked(connection, STARTUP, b"\0\1\0\x0bCQL_VERSION\0\x053.0.0")
+            asked(connection, STARTUP, STARTUP_BODY)
             opcode, body = asked(connection, QUERY, query)
     except OSError as error:
         return str(error)

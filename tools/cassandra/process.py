@@ -50,10 +50,12 @@ class Process:
         """The kernel's letter for it, or None where it has ended."""
         try:
             fields = stat_fields(self.pid)
-            arguments = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+            command_line = Path(f"/proc/{self.pid}/cmdline").read_bytes()
         except OSError:
             return None
-        ours = int(fields[19]) == self.start_ticks and self.mark.encode() in arguments
+        # For a moment after Popen has returned the kernel has no command line yet.
+        marked = not command_line or self.mark.encode() in command_line.split(b"\0")
+        ours = int(fields[19]) == self.start_ticks and marked
         return fields[0] if ours and fields[0] not in STATES_OF_THE_DEAD else None
 
     def is_alive(self) -> bool:
