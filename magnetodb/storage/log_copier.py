@@ -26,7 +26,10 @@ LAST_PAGES: Final = 250
 """If no more than so many pages are left, they are copied while the writers wait."""
 
 PATIENCE_PAGES: Final = 4 * LOG_PAGES
-"""From this length on they wait for all pages."""
+"""From this length on they wait for all pages, and before that for the copying in hand."""
+
+PATIENCE_SECONDS: Final = 1.0
+"""So long at most for the copying in hand."""
 
 AGAIN_PAGES: Final = 50
 """What was in vain, because somebody reads an old state, is tried again after so many new pages, then after twice as
@@ -46,7 +49,8 @@ class LogCopier:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._orders: SimpleQueue[bool] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._copying = False
+        self._rests = threading.Event()
+        self._rests.set()
         self._frames = 0
         self._copied = 0
         self._copy_again = self._end_again = 0
@@ -63,13 +67,15 @@ class LogCopier:
             return
         copied = self._log.copied_frames()
         left = frames - copied
-        if frames >= LOG_PAGES and (left <= LAST_PAGES or frames >= PATIENCE_PAGES):
+        rests = self._rests.is_set()
+        if frames >= LOG_PAGES and ((rests and left <= LAST_PAGES) or frames >= PATIENCE_PAGES):
             if frames >= self._end_again:
                 # The next commit begins the log anew if nobody reads an old state then.
+                self._rests.wait(PATIENCE_SECONDS)
                 self._copy(self._writer)
                 self._end_again = frames + self._end_pause
                 self._end_pause = min(self._end_pause * 2, COPY_PAGES)
-        elif not self._copying and frames >= self._copy_again and (left >= COPY_PAGES or frames >= LOG_PAGES):
+        elif rests and frames >= self._copy_again and (left >= COPY_PAGES or frames >= LOG_PAGES):
             self._copy_pause = AGAIN_PAGES if copied > self._copied else min(self._copy_pause * 2, COPY_PAGES)
             self._copied = copied
             self._copy_again = frames + self._copy_pause
@@ -78,7 +84,7 @@ class LogCopier:
     def order(self) -> None:
         """Have the log copied soon, as far as nobody reads an older state of the file. In the thread of commits or of
         the event loop."""
-        self._copying = True
+        self._rests.clear()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="magnetodb-log", daemon=True)
             self._thread.start()
@@ -104,7 +110,7 @@ class LogCopier:
     def _run(self) -> None:
         while self._orders.get():
             self._copy(self._connection)
-            self._copying = False
+            self._rests.set()
 
     def _copy(self, connection: sqlite3.Connection) -> None:
         try:

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from magnetodb.storage.log_copier import COPY_PAGES, LAST_PAGES, LOG_PAGES, PATIENCE_PAGES, LogCopier
+from magnetodb.storage.log_copier import COPY_PAGES, LOG_PAGES, PATIENCE_PAGES, LogCopier
 
 
 def connect(path):
