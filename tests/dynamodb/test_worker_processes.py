@@ -27,10 +27,10 @@ ROOT = Path(__file__).parents[2]
 WORKERS = 2
 CONNECTIONS = 16
 SECONDS_MAX = 30
-CLIENTS = 6
+CLIENTS = 4
 ITEMS_PER_CLIENT = 20
-KILLS = int(os.environ.get("MAGNETODB_TEST_KILLS", "0")) or 5
-WRITES_BETWEEN_KILLS = 150
+KILLS = int(os.environ.get("MAGNETODB_TEST_KILLS", "0")) or 3
+WRITES_BETWEEN_KILLS = 100
 
 COLOURS = ("red", "green", "blue")
 
@@ -59,7 +59,7 @@ class Connection:
     def __init__(self, url):
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=SECONDS_MAX)
-        self.worker = ""
+        self.request_id = self.worker = ""
 
     def ask(self, operation, **parameters):
         """(status, answer); `worker` says who answered."""
@@ -67,7 +67,8 @@ class Connection:
         self._connection.request("POST", "/", json.dumps(parameters).encode(), headers)
         response = self._connection.getresponse()
         body = json.loads(response.read())
-        self.worker = response.getheader("x-amzn-RequestId")[:2]
+        self.request_id = response.getheader("x-amzn-RequestId")
+        self.worker = self.request_id[:2]
         return response.status, body
 
     def close(self):
@@ -305,6 +306,28 @@ def test_the_figures_are_those_of_all(server, ends):
     assert 2 <= shown["magnetodb_connections"]
 
 
+def test_the_request_log_has_a_whole_line_for_each_request_of_all(new_workers, tmp_path):
+    server = new_workers(request_log=tmp_path / "requests.log")
+    Ends(server.url).close()  # Each has answered something.
+    ids = []
+
+    def ask():
+        connection = Connection(server.url)
+        for _ in range(100):
+            assert 200 == connection.ask("ListTables")[0]
+            ids.append(connection.request_id)
+        connection.close()
+
+    run([threading.Thread(target=ask) for _ in range(8)])
+    assert 0 == server.stop()
+    lines = (tmp_path / "requests.log").read_text().splitlines()
+    logged = Counter(json.loads(line)["request_id"] for line in lines)
+
+    assert 800 == len(set(ids) & logged.keys())
+    assert {1} == set(logged.values())
+    assert {"01", "02"} == {each[:2] for each in logged}
+
+
 def test_the_health_check_is_answered_and_its_rows_are_no_quarrel(server):
     for _ in range(20):
         with urllib.request.urlopen(f"{server.url}/healthcheck?fullcheck=true", timeout=SECONDS_MAX) as answer:
@@ -491,22 +514,23 @@ def test_a_signal_finishes_the_requests_in_hand(new_workers, wire_of, number):
     server = new_workers()
     wire = wire_of(server)
     request = wire.request(body=b"{}" + b" " * 1_000_000)
-    connections = [wire.connect() for _ in range(6)]
-    answered = []
-    for connection in connections:
+    connections = []
+    asked = set()
+    while len(asked) < WORKERS:
+        connection = wire.connect()
         connection.sendall(wire.request())
-        answered.append(wire.read(connection)[1]["x-amzn-requestid"][:2])
+        asked.add(wire.read(connection)[1]["x-amzn-requestid"][:2])
         connection.sendall(request[:500_000])
+        connections.append(connection)
     workers = children(server.process)
     server.process.send_signal(number)
     assert wait_until(lambda: refuses(wire))
     for connection in connections:
         connection.sendall(request[500_000:])
 
-    assert [200] * 6 == [wire.read(connection)[0] for connection in connections]
+    assert {200} == {wire.read(connection)[0] for connection in connections}
     for connection in connections:
         connection.close()
-    assert WORKERS == len(set(answered))
     assert 0 == server.process.wait(SECONDS_MAX)
     assert not any(is_alive(worker) for worker in workers)
 
