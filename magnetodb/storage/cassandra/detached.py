@@ -14,7 +14,7 @@ class Detached(Generic[Result]):
     `future` gets its result and may be cancelled without effect on it; `ended` is called in any case.
     """
 
-    __slots__ = ("_coroutine", "_ended", "_loop", "future", "is_running")
+    __slots__ = ("_coroutine", "_ended", "_loop", "_waiting", "future", "is_running")
 
     def __init__(
         self,
@@ -25,9 +25,17 @@ class Detached(Generic[Result]):
         self._loop = loop
         self._coroutine = coroutine
         self._ended = ended
+        self._waiting: list[asyncio.Future[None]] = []
         self.future: asyncio.Future[Result] = loop.create_future()
         self.is_running = True
         self._step(None)
+
+    async def wait_ended(self) -> None:
+        """Return when the coroutine has ended in whatever way."""
+        if self.is_running:
+            waiting: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
 
     def _step(self, _future: "asyncio.Future[Any] | None") -> None:
         try:
@@ -52,3 +60,6 @@ class Detached(Generic[Result]):
     def _end(self) -> None:
         self.is_running = False
         self._ended(self)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)

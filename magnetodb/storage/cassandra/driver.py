@@ -76,8 +76,7 @@ class CassandraDriver:
         )
         self._sizes = RowSizes()
         self._is_closed = False
-        self._idle: asyncio.Future[None] | None = None
-        self._commits: set[Detached[list[Committed | Lost]]] = set()
+        self._commits: dict[Detached[list[Committed | Lost]], Sequence[Batch]] = {}
 
     @classmethod
     async def open(cls, options: ClusterOptions, *, derive: Derive | None = None) -> Self:
@@ -112,10 +111,14 @@ class CassandraDriver:
 
     async def drop_table(self, table: str) -> None:
         """See StorageDriver."""
-        try:
-            await self._tables.drop(table)
-        except CassandraError as error:
-            raise not_written(error) from error
+        with self._tables.dropping(table):
+            for commit, batches in list(self._commits.items()):
+                if any(_touches(batch, table) for batch in batches):
+                    await commit.wait_ended()
+            try:
+                await self._tables.drop(table)
+            except CassandraError as error:
+                raise not_written(error) from error
 
     async def get(
         self, keys: Sequence[RowKey], *, consistent: bool = True, for_write: bool = False
@@ -175,7 +178,7 @@ class CassandraDriver:
             raise StorageUnavailable("The storage is closed.")
         commit = Detached(self._loop, self._committer.commit(batches), self._ended)
         if commit.is_running:
-            self._commits.add(commit)
+            self._commits[commit] = batches
         return await commit.future
 
     async def recover(self) -> Recovered:
@@ -187,15 +190,12 @@ class CassandraDriver:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._commits:
-            self._idle = self._loop.create_future()
-            await self._idle
+        for commit in list(self._commits):
+            await commit.wait_ended()
         await self.session.close()
 
     def _ended(self, commit: Detached[list[Committed | Lost]]) -> None:
-        self._commits.discard(commit)
-        if self._idle is not None and not self._commits and not self._idle.done():
-            self._idle.set_result(None)
+        self._commits.pop(commit, None)
 
     async def _place(self, table: str) -> Place:
         place = self._places.get(table)
@@ -352,6 +352,12 @@ class CassandraDriver:
                 self._tables.forget(table)
             return RowTableNotFound(tables[0])
         return storage_error(error)
+
+
+def _touches(batch: Batch, table: str) -> bool:
+    return any(
+        change.key.table == table or any(derived.key.table == table for derived in change.derived) for change in batch
+    )
 
 
 def _batch_bytes_max(threshold: int | None) -> int:

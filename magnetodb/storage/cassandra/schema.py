@@ -1,8 +1,8 @@
 """The schema: a keyspace with a format, and where in it the rows of each row table are."""
 
 import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from random import random
 from time import monotonic
 from typing import Final, NamedTuple
@@ -44,11 +44,16 @@ class RowTables:
         self.parents: set[str] = set()
         """CQL tables in which local tables live, or once lived."""
 
+        self._dropping: set[str] = set()
+
     async def find(self, names: Iterable[str]) -> None:
         """Have the places of these row tables in `places`. Raises RowTableNotFound, CassandraErrors."""
         unknown = [name for name in dict.fromkeys(names) if name not in self.places]
         if not unknown:
             return
+        for name in unknown:
+            if name in self._dropping:
+                raise RowTableNotFound(name)
         local = await self._read_local_tables()
         for name in unknown:
             place = local.get(name)
@@ -61,6 +66,16 @@ class RowTables:
     def forget(self, name: str) -> None:
         """A call has found the row table gone."""
         self.places.pop(name, None)
+
+    @contextmanager
+    def dropping(self, name: str) -> Iterator[None]:
+        """Meanwhile the row table is not found by anybody here."""
+        self.places.pop(name, None)
+        self._dropping.add(name)
+        try:
+            yield
+        finally:
+            self._dropping.discard(name)
 
     async def create(self, name: str, local_to: str | None) -> None:
         """See StorageDriver.create_table."""

@@ -6,7 +6,7 @@ one item in one process never lose a race to each other. If the predecessor is l
 
 from typing import Final
 
-from magnetodb.model.rows import Row, RowKey
+from magnetodb.model.rows import ABSENT, ANY, Expected, Row, RowKey
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.gates import Gate
 
@@ -16,17 +16,40 @@ DEAD_ROWS_MAX: Final = 10_000
 
 class Writing:
     """A write under way. `value` b"" deletes; None: it leaves the value as it is. When `settled` opens, `after` is the
-    row that it made; None: it made none, or that is not known."""
+    row that it made; None: it made none, or that is not known. `basis` is the write that it was decided from, if that
+    was under way too; `doomed`: another one comes before it, so that it is lost."""
 
-    __slots__ = ("after", "ahead", "key", "settled", "value", "version")
+    __slots__ = ("after", "ahead", "basis", "doomed", "key", "settled", "value", "version")
 
-    def __init__(self, key: RowKey, value: bytes | None, version: int, ahead: "Writing | None") -> None:
+    def __init__(
+        self,
+        key: RowKey,
+        value: bytes | None,
+        version: int,
+        ahead: "Writing | None",
+        expected: Row | Expected,
+    ) -> None:
         self.key = key
         self.value = value
         self.version = version
         self.ahead = ahead
         self.after: ItemRow | None = None
         self.settled = Gate()
+        state = expected.state if isinstance(expected, Row) else None
+        self.basis = state if isinstance(state, Writing) else None
+        self.doomed = False
+        if ahead is not None and ahead.value is not None and expected is not ANY:
+            self.doomed = ahead.value != b"" if expected is ABSENT else self.basis is not ahead
+
+    @property
+    def is_lost(self) -> bool:
+        """It is known to come to nothing, as is what was decided from it."""
+        writing: Writing | None = self
+        while writing is not None:
+            if writing.doomed or (writing.settled.is_open and writing.after is None):
+                return True
+            writing = writing.basis
+        return False
 
 
 class WritesUnderWay:
@@ -36,16 +59,16 @@ class WritesUnderWay:
         self._last: dict[RowKey, Writing] = {}
         self._dead: dict[RowKey, ItemRow] = {}
 
-    def begin(self, key: RowKey, value: bytes | None, version: int) -> Writing:
+    def begin(self, key: RowKey, value: bytes | None, version: int, expected: Row | Expected = ANY) -> Writing:
         """A write behind all others of that row. `version`: what it will be at least, later than all others'."""
-        writing = self._last[key] = Writing(key, value, version, self._last.get(key))
+        writing = self._last[key] = Writing(key, value, version, self._last.get(key), expected)
         return writing
 
     def end(self, writing: Writing, after: ItemRow | None) -> None:
         """The write is settled."""
         key = writing.key
         writing.after = after
-        writing.ahead = None
+        writing.ahead = writing.basis = None
         if self._last.get(key) is writing:
             del self._last[key]
         if after is not None:
@@ -57,9 +80,12 @@ class WritesUnderWay:
         return self._last.get(key)
 
     def row(self, key: RowKey) -> Row | None:
-        """The row as it will be, `pending`; None if no write of it is under way that says so."""
+        """The row as it will be, `pending`; None if no write of it is under way that says so.
+
+        One that is lost does not: whoever decided from it would be lost too, and the next one again, without end.
+        """
         writing = self._last.get(key)
-        if writing is None or writing.value is None:
+        if writing is None or writing.value is None or writing.is_lost:
             return None
         return Row(key, writing.value, writing.version, True, writing)
 
