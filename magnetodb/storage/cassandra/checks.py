@@ -40,10 +40,12 @@ async def put_hidden(
 ) -> Committed | Lost:
     """Put hidden rows of items that stay as they are: each with its item's version as timestamp, so that whatever later
     versions make of it comes after it, whenever it arrives. Should the process end in between, some are there and some
-    are not, and each is right. Raises StorageErrors and CassandraErrors."""
-    lost = await expectations.meet()
-    if lost is None and not expectations.compared:
-        lost = await expectations.meet_again()
+    are not, and each is right.
+
+    The items are read serially: a write that was decided before anybody knew of the index, and is still on its way, is
+    not applied afterwards. Raises StorageErrors and CassandraErrors.
+    """
+    lost = await expectations.meet_serially()
     if lost is not None:
         return Lost(lost)
     statements = []

@@ -16,20 +16,20 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from magnetodb.errors import RowTableNotFound, StorageError
-from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Lost, Row, RowKey
+from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Check, Committed, Lost, Row, RowKey
 from magnetodb.storage.cassandra.checks import compare, put_hidden
 from magnetodb.storage.cassandra.clock import HybridClock
 from magnetodb.storage.cassandra.cql import ItemRow
-from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX
-from magnetodb.storage.cassandra.equipment import Derive, Equipment, RowTables
+from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX, read
+from magnetodb.storage.cassandra.equipment import NOTHING, Derive, Equipment, RowTables
 from magnetodb.storage.cassandra.expectations import Expectations
 from magnetodb.storage.cassandra.hidden_rows import BATCH_BYTES_MAX
 from magnetodb.storage.cassandra.item_commit import ItemCommit
-from magnetodb.storage.cassandra.item_row import Position
+from magnetodb.storage.cassandra.item_row import MISSING, Position, plan
 from magnetodb.storage.cassandra.recover import RECOVERY_AGE_SECONDS, Recovered, Recovery
 from magnetodb.storage.cassandra.session import Session
 from magnetodb.storage.cassandra.session_errors import CassandraError
-from magnetodb.storage.cassandra.storage_errors import not_written
+from magnetodb.storage.cassandra.storage_errors import not_written, storage_error
 from magnetodb.storage.cassandra.transactions import GROUP_BYTES_MAX, TransactionCommit, Transactions
 from magnetodb.storage.cassandra.writes_under_way import Writing
 
@@ -77,6 +77,12 @@ class Committer:
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
         """See StorageDriver.commit. Raises StorageErrors."""
+        if len(batches) == 1 and len(batches[0]) == 1:
+            before = self._known_row(batches[0][0])
+            if before is not None:
+                plain = await self._commit_plain(batches[0][0], before)
+                if plain is not None:
+                    return [plain]
         await self._find_tables(batches)
         begun = [self._begin(batch) for batch in batches]
         if len(begun) == 1:
@@ -137,6 +143,47 @@ class Committer:
         except CassandraError as error:
             raise not_written(error) from error
 
+    def _known_row(self, change: Change) -> ItemRow | None:
+        """The row of a change from which nothing follows, if nothing has to be done before it is written."""
+        key, expected, value, derived = change
+        under_way = self._equipment.under_way
+        if derived or value is CHECK or key.table not in self._equipment.tables.places or under_way.last(key):
+            return None
+        if isinstance(expected, Row):
+            row = expected.state
+            return row if isinstance(row, ItemRow) and row.ltx is None else None
+        return (under_way.dead(key) or MISSING) if expected is ABSENT and value is not None else None
+
+    async def _commit_plain(self, change: Change, before: ItemRow) -> Committed | Lost | None:
+        """What is done by one lightweight transaction. None: the row is neither as expected nor otherwise."""
+        equipment = self._equipment
+        value = change.value
+        assert not isinstance(value, Check)
+        position = equipment.position(change.key)
+        version = equipment.version(before)
+        writing = equipment.under_way.begin(change.key, value or b"", version)
+        after = None
+        try:
+            planned = plan(position, before, value, NOTHING, version, equipment.new_uuid())
+            decision = await equipment.deciding.decide_one(planned, monotonic() + DECISION_SECONDS_MAX)
+            if decision is True:
+                after = planned.after
+                return Committed((version,))
+            if isinstance(decision, CassandraError):
+                raise storage_error(decision) from decision
+            if change.expected is not ABSENT:
+                return Lost(0)
+            (row,) = await read(equipment.session, (position,))
+            equipment.under_way.remember(change.key, row)
+            return None if row.v is None or row.ltx is not None else Lost(0)
+        except CassandraError as error:
+            raise not_written(error) from error
+        except RowTableNotFound:
+            await self._find_again([(change,)])
+            raise
+        finally:
+            equipment.under_way.end(writing, after)
+
     async def _find_tables(self, batches: Sequence[Batch]) -> None:
         places = self._equipment.tables.places
         for batch in batches:
@@ -153,18 +200,26 @@ class Committer:
         except CassandraError as error:
             raise not_written(error) from error
 
+    async def _find_again(self, batches: Sequence[Batch]) -> None:
+        """A table is gone: which one it is, the schema says. Raises RowTableNotFound."""
+        for batch in batches:
+            for change in batch:
+                for name in (change.key.table, *[derived.key.table for derived in change.derived]):
+                    self._equipment.tables.forget(name)
+        await self._find(batches)
+
     def _begin(self, batch: Batch) -> _Begun:
         """Take the batch's place behind the writes that are under way."""
         equipment, under_way = self._equipment, self._equipment.under_way
         positions, ahead, writings = [], [], []
         for change in batch:
-            key, _, value, derived = change
+            key, expected, value, derived = change
             positions.append(equipment.position(key))
             ahead.append(under_way.last(key))
             if value is CHECK:
                 writings.append(under_way.begin(key, None, 0) if derived else None)
             else:
-                writings.append(under_way.begin(key, value or b"", equipment.clock.now()))
+                writings.append(under_way.begin(key, value or b"", equipment.clock.now(), expected))
         return _Begun(batch, tuple(positions), tuple(ahead), tuple(writings))
 
     def _end(self, begun: _Begun, after: Sequence[ItemRow | None]) -> None:
@@ -206,11 +261,7 @@ class Committer:
         except CassandraError as error:
             raise not_written(error) from error
         except RowTableNotFound:
-            # Which one it is, the schema says.
-            for change in batch:
-                for name in (change.key.table, *[derived.key.table for derived in change.derived]):
-                    self._equipment.tables.forget(name)
-            await self._find([batch])
+            await self._find_again([batch])
             raise
         finally:
             self._end(begun, after)

@@ -1,6 +1,6 @@
 """What the changes of a batch expect of their rows, and the rows as far as they are known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from time import monotonic
 from typing import Final, Literal, Protocol
@@ -11,6 +11,7 @@ from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.decisions import pause, read
 from magnetodb.storage.cassandra.equipment import Equipment
 from magnetodb.storage.cassandra.item_row import MISSING, Position
+from magnetodb.storage.cassandra.session_errors import Refused
 from magnetodb.storage.cassandra.writes_under_way import Writing
 
 CONFLICT_SECONDS: Final = 0.02
@@ -59,9 +60,7 @@ class Expectations:
     async def meet(self, *, guess: bool = True) -> int | None:
         """Know the rows. Returns the position of the first change whose row is not as expected. `guess`: a row that is
         expected to be absent and not known to be dead is taken for missing, and not read."""
-        for writing in self._ahead:
-            if writing is not None:
-                await writing.settled.wait()
+        await self._wait()
         unread = []
         for position in range(len(self._batch)):
             row = self._known(position, guess)
@@ -73,6 +72,16 @@ class Expectations:
                 self.rows[position] = row
         lost = await self._read(unread) if unread else None
         self.compared = len(unread) == len(self._batch)
+        return await self._free() if lost is None else lost
+
+    async def meet_serially(self) -> int | None:
+        """As `meet`, of the rows as the last lightweight transactions left them: none that was under way before is
+        applied afterwards."""
+        await self._wait()
+        rows = await self._equipment.deciding.look(self._positions)
+        if rows is None:
+            raise Refused("The rows could not be read.")
+        lost = self._found(range(len(self._batch)), rows)
         return await self._free() if lost is None else lost
 
     async def meet_again(self) -> int | None:
@@ -119,11 +128,19 @@ class Expectations:
                 return MISSING if guess and expected is ABSENT else Unmet.UNREAD
         return row if self.as_expected(position, row) else Unmet.LOST
 
-    async def _read(self, positions: Iterable[int]) -> int | None:
-        wanted = list(positions)
-        rows = await read(self._equipment.session, [self._positions[each] for each in wanted])
+    async def _wait(self) -> None:
+        for writing in self._ahead:
+            if writing is not None:
+                await writing.settled.wait()
+
+    async def _read(self, positions: Sequence[int]) -> int | None:
+        rows = await read(self._equipment.session, [self._positions[each] for each in positions])
+        return self._found(positions, rows)
+
+    def _found(self, positions: Sequence[int], rows: Sequence[ItemRow]) -> int | None:
+        """Rows as they were read; the first position whose row is not as expected."""
         lost = None
-        for position, row in zip(wanted, rows, strict=True):
+        for position, row in zip(positions, rows, strict=True):
             self._equipment.under_way.remember(self._batch[position].key, row)
             self.rows[position] = row
             if lost is None and not self.as_expected(position, row):

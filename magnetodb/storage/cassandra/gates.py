@@ -21,20 +21,23 @@ class Gate:
 
     def __init__(self) -> None:
         self.is_open = False
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[None]] | None = None
 
     def open(self) -> None:
         """Let everybody go on, in the order in which they came."""
         self.is_open = True
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting = []
+        if self._waiting is not None:
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(None)
+            self._waiting = None
 
     async def wait(self) -> None:
         """Return when the gate is open."""
         if not self.is_open:
             future = asyncio.get_running_loop().create_future()
+            if self._waiting is None:
+                self._waiting = []
             self._waiting.append(future)
             await future
 
@@ -68,6 +71,10 @@ class Turns:
         """Return when all who asked earlier for any of these keys have left. Raises StorageBusy if too many wait."""
         last = self._last
         turn = Turn(last, tuple(keys))
+        if not last:
+            for key in turn._keys:
+                last[key] = turn
+            return turn
         ahead = [before for key in turn._keys if (before := last.get(key)) is not None]
         if not ahead:
             for key in turn._keys:
