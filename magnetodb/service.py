@@ -60,6 +60,7 @@ class Service(NamedTuple):
     close: Callable[[], Awaitable[None]]
     worker: Worker
     inspection: Inspection
+    driver: StorageDriver
 
 
 class OpenedStorage(NamedTuple):
@@ -117,7 +118,7 @@ async def open_service(
 
     door = Door({CELL_NAME: cell}, authenticate, request_log=request_log)
     inspection = inspection_of(configuration, door, cell, storage, worker)
-    return Service(door, cell, storage.file, close, worker, inspection)
+    return Service(door, cell, storage.file, close, worker, inspection, driver)
 
 
 async def opened_file(

@@ -1,4 +1,4 @@
-"""magnetodb-manage: what an operator does beside serving. What only reads the data file works while a server has it."""
+"""magnetodb-manage: what an operator does beside serving. What only reads the storage works while servers have it."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from magnetodb import conf
 from magnetodb.api.auth import NOBODYS_PROJECT
 from magnetodb.commands.arguments import CommandError
 from magnetodb.commands.manage_backups import backup_command, restore_command
+from magnetodb.commands.manage_cassandra import cassandra_setup
 from magnetodb.commands.manage_indexes import index_check, index_repair
 from magnetodb.commands.manage_items import export_command, import_command
 from magnetodb.commands.manage_jobs import jobs
@@ -57,6 +58,11 @@ COMMANDS = {
         "Copy the data file as it is at one moment, and verify the copy. The server may run.",
         backup_command,
     ),
+    "cassandra setup": Command(
+        "[--cassandra-contact-points ADDRESS,... --cassandra-keyspace NAME --cassandra-replication DC:COPIES,... ...]",
+        "Make the keyspace and its tables where they are missing, or upgrade them. The servers may run.",
+        cassandra_setup,
+    ),
     "config sample": Command("", "Print a configuration file with every option and its help.", config_sample),
     "export": Command(
         "TABLE FILE [--force] [--project PROJECT] [--url URL | --data-dir DIR ...]",
@@ -75,7 +81,7 @@ COMMANDS = {
     ),
     "index repair": Command(
         "[TABLE [INDEX]] [--project PROJECT] [--data-dir DIR ...]",
-        "Compare, and put right what differs. The server must be stopped.",
+        "Compare, and put right what differs. With storage = sqlite the server must be stopped.",
         index_repair,
     ),
     "jobs": Command(

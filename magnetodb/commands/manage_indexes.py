@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from magnetodb.commands.arguments import CommandError, command_line, counted, parsed, with_project
-from magnetodb.commands.manage_tables import no_tables, reading_driver, require_data_file, table_named, table_names
+from magnetodb.commands.manage_tables import no_tables, read, require_data_file, table_named, table_names
+from magnetodb.service import open_service
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.index_check import TIME_TO_LIVE, Difference, check_index, repair
 from magnetodb.storage.job_positions import order_once
-from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import COUNT_ITEMS, TableInfo, Tables
+
+if TYPE_CHECKING:
+    from oslo_config.cfg import ConfigOpts
 
 DIFFERENCES_SHOWN_MAX = 20
 """Of an index; the others are counted."""
@@ -32,7 +34,7 @@ def index_check(arguments: Sequence[str]) -> int:
     parser.add_argument("table", nargs="?", help="default: all tables of the project")
     parser.add_argument("index", nargs="?", help="default: all indexes")
     words, configuration = parsed(parser, arguments)
-    result = asyncio.run(check(reading_driver(configuration), words.project, words.table, words.index))
+    result: Result = asyncio.run(read(configuration, check, words.project, words.table, words.index))
     return 1 if result.differences else 0
 
 
@@ -42,35 +44,48 @@ def index_repair(arguments: Sequence[str]) -> int:
     parser.add_argument("table", nargs="?", help="default: all tables of the project")
     parser.add_argument("index", nargs="?", help="default: all indexes")
     words, configuration = parsed(parser, arguments)
-    require_data_file(configuration)
-    driver = SqliteDriver(Path(configuration.data_dir))
-    result = asyncio.run(check(driver, words.project, words.table, words.index, repairs=True))
+    if configuration.storage == "sqlite":
+        require_data_file(configuration)
+    configuration.set_override("run_jobs", False)
+    result = asyncio.run(repaired(configuration, words.project, words.table, words.index))
     return 0 if result.repaired == result.differences else 1
 
 
-async def check(
-    driver: StorageDriver, project: str, table: str | None, index: str | None, *, repairs: bool = False
-) -> Result:
-    """Compare, print, and put right if asked. Closes the driver. Raises CommandError, StorageErrors."""
-    differences = repaired = 0
+async def repaired(configuration: "ConfigOpts", project: str, table: str | None, index: str | None) -> Result:
+    """Compare, print and put right, as one of the processes that have the storage. Raises as `check` does, and
+    StartError."""
+    service = await open_service(configuration)
     try:
-        tables = Tables(driver)
-        if repairs:
-            await tables.open()
-        names = [table] if table is not None else await table_names(tables, project)
-        if not names:
-            raise CommandError(await no_tables(tables, project))
-        for name in names:
-            info = await table_named(tables, project, name)
-            for index_name in indexes_of(info, index):
-                found = await check_one(driver, info, index_name, repairs=repairs)
-                differences += found.differences
-                repaired += found.repaired
-            if repaired:
-                position = {"project": project, "name": name}
-                await order_once(driver, COUNT_ITEMS, info.table.id, position)
+        return await check_all(service.driver, service.cell.tables, project, table, index, repairs=True)
+    finally:
+        await service.close()
+
+
+async def check(driver: StorageDriver, project: str, table: str | None, index: str | None) -> Result:
+    """Compare and print. Closes the driver. Raises CommandError, StorageErrors."""
+    try:
+        return await check_all(driver, Tables(driver), project, table, index, repairs=False)
     finally:
         await driver.close()
+
+
+async def check_all(
+    driver: StorageDriver, tables: Tables, project: str, table: str | None, index: str | None, *, repairs: bool
+) -> Result:
+    """Compare, print, and put right if asked. Raises CommandError, StorageErrors."""
+    differences = repaired = 0
+    names = [table] if table is not None else await table_names(tables, project)
+    if not names:
+        raise CommandError(await no_tables(tables, project))
+    for name in names:
+        info = await table_named(tables, project, name)
+        for index_name in indexes_of(info, index):
+            found = await check_one(driver, info, index_name, repairs=repairs)
+            differences += found.differences
+            repaired += found.repaired
+        if repaired:
+            position = {"project": project, "name": name}
+            await order_once(driver, COUNT_ITEMS, info.table.id, position)
     print(f"{counted(differences, 'difference')}{f', {repaired:,} repaired' if repairs else ''}")
     return Result(differences, repaired)
 

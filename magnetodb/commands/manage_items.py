@@ -301,10 +301,11 @@ def endpoint(words: "argparse.Namespace", configuration: "ConfigOpts", *, writes
         return Remote(words.url, configuration.region)
     context = context_of(configuration, words.project)
     if not writes:
-        driver = reading_driver(configuration)
+        runner = asyncio.Runner()
+        driver = runner.run(reading_driver(configuration))
         tables = Tables(driver)
         settings = Settings(configuration.region, configuration.account_id, time)
-        return DataFile(asyncio.Runner(), context, Cell(StorageManager(driver, tables), tables, settings), driver.close)
+        return Storage(runner, context, Cell(StorageManager(driver, tables), tables, settings), driver.close)
     configuration.set_override("run_jobs", False)
     runner = asyncio.Runner()
     try:
@@ -313,11 +314,11 @@ def endpoint(words: "argparse.Namespace", configuration: "ConfigOpts", *, writes
         runner.close()
         hint = " To import through that server: --url http://HOST:PORT" if "in use" in str(error) else ""
         raise CommandError(f"{error}{hint}") from None
-    return DataFile(runner, context, service.cell, service.close)
+    return Storage(runner, context, service.cell, service.close)
 
 
-class DataFile:
-    """Operations on the data file, without a server."""
+class Storage:
+    """Operations on the storage itself, without a server."""
 
     def __init__(self, runner: asyncio.Runner, context: RequestContext, cell: Cell, close: Any) -> None:
         self._runner = runner
@@ -343,7 +344,11 @@ class DataFile:
         self._runner.close()
 
     async def _run(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        return await operations.run(self._cell, self._context, operation, request)
+        # As a client reads it: items are spliced into answers as they are stored.
+        answered: dict[str, Any] = orjson.loads(
+            orjson.dumps(await operations.run(self._cell, self._context, operation, request))
+        )
+        return answered
 
     async def _answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | ServiceError:
         try:

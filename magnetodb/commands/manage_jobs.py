@@ -1,19 +1,17 @@
-"""magnetodb-manage jobs: what the background jobs last said of themselves, read from the data file."""
+"""magnetodb-manage jobs: what the background jobs last said of themselves, read from the storage."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from magnetodb import conf
-from magnetodb.errors import DataFileError, RowTableNotFound
+from magnetodb.commands.manage_tables import read
+from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import RowKey
-from magnetodb.service import StartError
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.job_positions import LEASES, tasks
 from magnetodb.storage.leases import StoredLease, stored_lease
-from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.worker import JOBS
 
 TASKS_SHOWN_MAX = 100
@@ -22,11 +20,7 @@ TASKS_SHOWN_MAX = 100
 def jobs(arguments: Sequence[str]) -> int:
     """See COMMANDS."""
     configuration = conf.configure(arguments)
-    try:
-        driver = SqliteDriver(Path(configuration.data_dir), read_only=True)
-    except DataFileError as error:
-        raise StartError(str(error)) from None
-    print("\n".join(asyncio.run(job_lines(driver, time.time()))))
+    print("\n".join(asyncio.run(read(configuration, job_lines, time.time()))))
     return 0
 
 

@@ -1,11 +1,11 @@
-"""magnetodb-manage tables: what tables there are, read from the data file whether a server has it or not."""
+"""magnetodb-manage tables: what tables there are, read from the storage whether servers have it or not."""
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,6 +14,8 @@ from magnetodb.context import RequestContext
 from magnetodb.errors import DataFileError, ResourceNotFoundException, RowTableNotFound
 from magnetodb.operations.table_description import table_description
 from magnetodb.policies import ADMIN
+from magnetodb.service import cluster_options
+from magnetodb.storage.cluster_storage import opened
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.sqlite_file import FILE_NAME
@@ -32,7 +34,7 @@ def tables_list(arguments: Sequence[str]) -> int:
     parser = with_project(command_line("tables list"))
     parser.add_argument("named_project", metavar="PROJECT", nargs="?")
     words, configuration = parsed(parser, arguments)
-    asyncio.run(print_tables(reading_driver(configuration), words.named_project or words.project))
+    asyncio.run(read(configuration, print_tables, words.named_project or words.project))
     return 0
 
 
@@ -75,7 +77,7 @@ def tables_show(arguments: Sequence[str]) -> int:
     parser = with_project(command_line("tables show"))
     parser.add_argument("table")
     words, configuration = parsed(parser, arguments)
-    asyncio.run(print_table(reading_driver(configuration), context_of(configuration, words.project), words.table))
+    asyncio.run(read(configuration, print_table, context_of(configuration, words.project), words.table))
     return 0
 
 
@@ -99,9 +101,24 @@ async def table_named(tables: Tables, project: str, name: str) -> TableInfo:
         raise CommandError(f"Project {project} has no table {name}.") from None
 
 
-def reading_driver(configuration: "ConfigOpts") -> SqliteDriver:
-    """The data file, to be read while a server has it or none. Raises DataFileError."""
+async def read(configuration: "ConfigOpts", work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """What `work(driver, *arguments)` returns, which closes the driver. Raises what it raises, and as `reading_driver`
+    does."""
+    return await work(await reading_driver(configuration), *arguments)
+
+
+async def reading_driver(configuration: "ConfigOpts") -> StorageDriver:
+    """The storage, to be read while servers have it or none. Raises DataFileError, ClusterError, StorageUnavailable,
+    StartError."""
+    if configuration.storage == "cassandra":
+        return await opened(cluster_options(configuration))
     return SqliteDriver(Path(configuration.data_dir), read_only=True)
+
+
+def require_sqlite(configuration: "ConfigOpts", instead: str) -> None:
+    """Raise CommandError where the data is not in a file, with what to do instead."""
+    if configuration.storage != "sqlite":
+        raise CommandError(f"This is for storage = sqlite. {instead}")
 
 
 def require_data_file(configuration: "ConfigOpts") -> None:

@@ -160,8 +160,7 @@ class Tables:
     async def open(self) -> None:
         """Make the system tables, and finish what a crash left half done: at once where this process alone has the
         storage, else `finish_changes` does, which somebody must call now and then."""
-        for system_table in SYSTEM_TABLES:
-            await self._driver.create_table(system_table)
+        await self.make_system_tables()
         if self.polled:
             await self.poll()
         elif self.shared:
@@ -169,6 +168,11 @@ class Tables:
         else:
             await self._driver.recover()
             await self.finish_changes(float("-inf"))
+
+    async def make_system_tables(self) -> None:
+        """Those that are missing. Raises StorageErrors."""
+        for system_table in SYSTEM_TABLES:
+            await self._driver.create_table(system_table)
 
     async def finish_changes(self, older_seconds: float = IN_DOUBT_SECONDS, *, most: int | None = None) -> bool:
         """Drop the row tables of deleted tables, and of changes that were begun so long ago and left half done, at most
