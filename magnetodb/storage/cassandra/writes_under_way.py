@@ -38,8 +38,9 @@ class Writing:
         state = expected.state if isinstance(expected, Row) else None
         self.basis = state if isinstance(state, Writing) else None
         self.doomed = False
-        if ahead is not None and ahead.value is not None and expected is not ANY:
-            self.doomed = ahead.value != b"" if expected is ABSENT else self.basis is not ahead
+        before = None if ahead is None else ahead.last_not_lost
+        if before is not None and before.value is not None and expected is not ANY:
+            self.doomed = before.value != b"" if expected is ABSENT else self.basis is not before
 
     @property
     def is_lost(self) -> bool:
@@ -50,6 +51,15 @@ class Writing:
                 return True
             writing = writing.basis
         return False
+
+
+    @property
+    def last_not_lost(self) -> "Writing | None":
+        """This write, or the last one ahead of it, that is not known to come to nothing."""
+        writing: Writing | None = self
+        while writing is not None and writing.is_lost:
+            writing = writing.ahead
+        return writing
 
 
 class WritesUnderWay:
@@ -85,7 +95,9 @@ class WritesUnderWay:
         One that is lost does not: whoever decided from it would be lost too, and the next one again, without end.
         """
         writing = self._last.get(key)
-        if writing is None or writing.value is None or writing.is_lost:
+        if writing is not None:
+            writing = writing.last_not_lost
+        if writing is None or writing.value is None:
             return None
         return Row(key, writing.value, writing.version, True, writing)
 

@@ -646,3 +646,25 @@ async def test_a_deletion_under_way_is_a_row_without_a_value(cluster, process):
 
     assert [Committed] * 2 == [type(outcome) for outcome in await asyncio.gather(deleting, again)]
     assert b"again" == cluster.row(other()).v
+
+
+async def test_writers_that_lost_hold_up_nobody_who_comes_later(cluster, process):
+    """Of those that have read the same row one wins. Whoever comes then decides from that one."""
+    gate = asyncio.get_running_loop().create_future()
+
+    async def wait():
+        await gate
+
+    await process.put(other(), b"0")
+    process.session.on("item", meanwhile(wait()))
+    row = await process.read(other())
+    writes = [asyncio.ensure_future(process.commit(Change(other(), row, b"%d" % each))) for each in range(1, 4)]
+    await asyncio.sleep(0)
+    pending = await process.read(other())
+    later = asyncio.ensure_future(process.commit(Change(other(), pending, pending.value + b" later")))
+    await asyncio.sleep(0)
+    gate.set_result(None)
+
+    assert [Committed, Lost, Lost] == [type(outcome) for outcome in await asyncio.gather(*writes)]
+    assert isinstance(await later, Committed)
+    assert b"1 later" == cluster.row(other()).v
