@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import shutil
 import threading
@@ -25,6 +26,7 @@ from magnetodb.operations.injected_failures import InjectedFailures
 from magnetodb.operations.throughput import Throughput
 from magnetodb.policies import ROLES
 from magnetodb.storage.cassandra.cluster_options import ClusterOptions
+from magnetodb.storage.cassandra.crash_points import CrashPoint
 from magnetodb.storage.cassandra.session import Consistency
 from magnetodb.storage.cluster_storage import ClusterStorage
 from magnetodb.storage.driver import StorageDriver
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
 
 CELL_NAME: Final = "default"
 START_SECONDS_MAX: Final = 60.0
+
+CRASH_POINT: Final = "MAGNETODB_CRASH_POINT"
+"""The environment variable by which tests end a server between two steps of a commit to Cassandra; see
+storage/cassandra/crash_points.py. No option: nobody shall find it in a configuration."""
 
 _log = logging.getLogger(__name__)
 
@@ -196,7 +202,16 @@ def cluster_options(configuration: "ConfigOpts") -> ClusterOptions:
         create_schema=configuration.cassandra_create_schema,
         request_timeout=configuration.cassandra_request_timeout,
         in_flight_max=configuration.cassandra_in_flight_max,
+        crash_point=crash_point(os.environ.get(CRASH_POINT, "")),
     )
+
+
+def crash_point(text: str) -> CrashPoint | None:
+    """Where a test wants the process to end; "" nowhere. Raises StartError."""
+    try:
+        return CrashPoint.parse(text) if text else None
+    except ValueError as error:
+        raise StartError(f"{CRASH_POINT}: {error}") from None
 
 
 def parsed_replication(text: str) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from magnetodb.storage.cassandra.crash_points import CrashPoint
 from magnetodb.storage.cassandra.session import Consistency
 
 
@@ -38,3 +39,6 @@ class ClusterOptions:
     request_timeout: float = 10.0
     in_flight_max: int = 1024
     """Calls under way at once; twice as many with those that are steps of something begun."""
+
+    crash_point: CrashPoint | None = None
+    """For tests: where a commit or a recovery ends the process."""

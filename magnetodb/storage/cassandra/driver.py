@@ -29,6 +29,7 @@ from magnetodb.storage.cassandra.cluster_options import ClusterOptions
 from magnetodb.storage.cassandra.commit import Committer
 from magnetodb.storage.cassandra.connection import CassandraSession, connect
 from magnetodb.storage.cassandra.cql import ItemRow
+from magnetodb.storage.cassandra.crash_points import CrashingSession
 from magnetodb.storage.cassandra.detached import Detached
 from magnetodb.storage.cassandra.equipment import Derive
 from magnetodb.storage.cassandra.hidden_rows import BATCH_BYTES_MAX
@@ -67,8 +68,9 @@ class CassandraDriver:
         self._eventually = options.read_consistency
         self._tables = RowTables(session, options.keyspace)
         self._places = self._tables.places
+        point = options.crash_point
         self._committer = Committer(
-            session,
+            session if point is None else CrashingSession(session, point),
             HybridClock(session.now),
             self._tables,
             derive=derive,
