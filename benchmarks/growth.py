@@ -27,6 +27,9 @@ DIFFERENT_BYTES_MAX: Final = 200_000_000
 DIFFERENT_MAX: Final = 100_000
 """Different requests of one load, unless fewer are asked for: many more than are cached."""
 
+Makes = dict[str, wrk.MakeRequest]
+"""What makes the requests of each workload."""
+
 Found = list[dict[str, Any]]
 """A figure each: what was varied, the server, the workload, and what was measured."""
 
@@ -62,7 +65,7 @@ def item_sizes(plan: Plan) -> Found:
     found: Found = []
     for size in plan.counts or ITEM_BYTES:
         sample = Sample("sizes", ITEM_BYTES.get(size, 1_000))
-        makes = {"get": sample.get, "put": partial(sample.put, size)}
+        makes: Makes = {"get": sample.get, "put": partial(sample.put, size)}
         for name in plan.servers:
             with running(name, plan.choices, plan.data_dir) as server:
                 prepare(server, sample, size)
@@ -102,7 +105,7 @@ def partition_items(plan: Plan) -> Found:
     counts = plan.counts or PARTITION_ITEMS
     for count in counts:
         sample = Sample("partitioned", max(counts), rows=count)
-        makes = {
+        makes: Makes = {
             "get": sample.get,
             "put": sample.put,
             "query": sample.query,
@@ -160,7 +163,7 @@ def measure(
     server: Server,
     varied: str,
     value: int,
-    makes: dict[str, wrk.MakeRequest],
+    makes: Makes,
     size: int = SMALL_ITEM_BYTES,
 ) -> None:
     """Measure all workloads of a prepared server."""

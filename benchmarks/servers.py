@@ -36,7 +36,8 @@ CONFIGURATION: Final = "[DEFAULT]\nauth = sigv4\naccess_keys = test:test:default
 
 
 class Choices(NamedTuple):
-    """How our own servers are started: `flags` of magnetodb-api, `verify` signatures, `before` a tree of sources."""
+    """How our own servers are started: `flags` of magnetodb-api (not of `before`, which may not know them), `verify`
+    signatures, `before` a tree of sources."""
 
     flags: tuple[str, ...] = ()
     verify: bool = False
@@ -124,7 +125,7 @@ def command_of(name: str, directory: Path, port: int, choices: Choices) -> tuple
         source = ROOT if name == "ours" else choices.before
         assert source is not None
         command = [sys.executable, "-m", "magnetodb.commands.api", "--bind-port", str(port)]
-        command += ["--data-dir", str(directory / "data"), *choices.flags]
+        command += ["--data-dir", str(directory / "data"), *(choices.flags if name == "ours" else ())]
         if choices.verify:
             configuration = directory / "magnetodb.conf"
             configuration.write_text(CONFIGURATION)

@@ -73,8 +73,8 @@ class Soak:
         endpoint.close()
         self.descriptors_before = self.server.usage().descriptors
         self._began = time.monotonic()
-        clients = [Client(number, self._requester()) for number in range(CLIENTS)]
-        loads = [asyncio.create_task(each.run()) for each in (*clients, Churner(self._requester()))]
+        loads = [asyncio.create_task(Client(number, self._requester()).run()) for number in range(CLIENTS)]
+        loads.append(asyncio.create_task(Churner(self._requester()).run()))
         others = [asyncio.create_task(self._sample()), asyncio.create_task(self._kill())]
         try:
             done, _ = await asyncio.wait((*loads, *others), timeout=self.seconds, return_when=asyncio.FIRST_EXCEPTION)
