@@ -49,3 +49,10 @@ def test_a_report_needs_no_peer():
 
 def test_a_single_value_has_no_spread():
     assert ["0.40", "1 (0-2)", ""] == [spread([0.4], ".2f"), spread([0, 1, 2]), spread([])]
+
+
+def test_a_commit_before_that_was_measured_takes_the_place_of_recorded_figures():
+    rounds = {name: rounds_of(rate) for name, rate in (("ours", 24_000), ("before", 12_000), ("dynoxide", 16_000))}
+
+    assert "recorded on another day" not in report(rounds)
+    assert ["GetItem", "12,000", "24,000", "", "dynoxide", "0.75 x", "1.50 x"] == goal_row(rounds, GOALS[1])[:7]
