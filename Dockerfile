@@ -3,7 +3,7 @@ WORKDIR /source
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY magnetodb magnetodb
 RUN python -m venv /opt/magnetodb \
-    && /opt/magnetodb/bin/pip install --no-cache-dir -c constraints.txt .
+    && /opt/magnetodb/bin/pip install --no-cache-dir -c constraints.txt '.[cassandra]'
 
 FROM python:3.13-slim
 COPY --from=build /opt/magnetodb /opt/magnetodb

@@ -33,7 +33,7 @@ def make(distribution: Distribution, java: str, archive: Path) -> None:
     """Boot a node, end it, and give the archive its name when it is whole."""
     with tempfile.TemporaryDirectory(prefix="cassandra-", dir=distribution.cache) as directory:
         partial = Path(directory) / "partial.jsa"
-        node = Node(Path(directory), Settings(address=free_address()), 1)
+        node = Node(Path(directory), Settings(address=free_address(), light=True), 1)
         try:
             node.launch(java, distribution, None, (*ARCHIVE_FLAGS, f"-XX:ArchiveClassesAtExit={partial}"))
             node.wait_served(time.monotonic() + BOOT_SECONDS_MAX)
