@@ -265,12 +265,22 @@ def _have_keyspace(session: Session, cluster: Cluster, options: ClusterOptions) 
         session.execute(cql.create_keyspace(options.keyspace, copies), execution_profile=SETUP)
         _log.info("Made the keyspace %s with copies in %s.", options.keyspace, copies)
         return
-    copies_of = getattr(keyspace.replication_strategy, "dc_replication_factors", None)
-    if copies_of is not None and local_dc not in copies_of:
-        raise ClusterError(
-            f"The keyspace {options.keyspace} has no copies in the data centre {local_dc}, which is asked here. Set"
-            " cassandra_local_dc to one of those that have, or ALTER KEYSPACE and repair."
-        )
+    refusal = copies_refusal(options.keyspace, keyspace.replication_strategy, local_dc)
+    if refusal is not None:
+        raise ClusterError(refusal)
+
+
+def copies_refusal(keyspace: str, strategy: object, local_dc: str) -> str | None:
+    """Why a keyspace with this strategy of replication can't be used from a data centre; None if it can."""
+    copies = getattr(strategy, "dc_replication_factors", None)
+    if copies is None:
+        return None  # SimpleStrategy, which knows no data centres.
+    if copies.get(local_dc):
+        return None
+    return (
+        f"The keyspace {keyspace} has no copies in the data centre {local_dc}, which is asked here. Set"
+        " cassandra_local_dc to one that has, or give it copies by ALTER KEYSPACE and a repair."
+    )
 
 
 def _listed(words: object) -> str:
