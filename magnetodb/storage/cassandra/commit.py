@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from magnetodb.errors import RowTableNotFound, StorageError
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Check, Committed, Lost, Row, RowKey
@@ -21,7 +21,7 @@ from magnetodb.storage.cassandra.checks import compare, put_hidden
 from magnetodb.storage.cassandra.clock import HybridClock
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX, read
-from magnetodb.storage.cassandra.equipment import NOTHING, Derive, Equipment, RowTables
+from magnetodb.storage.cassandra.equipment import NOTHING, Derive, Equipment, RowTables, random_uuid
 from magnetodb.storage.cassandra.expectations import Expectations
 from magnetodb.storage.cassandra.hidden_rows import BATCH_BYTES_MAX
 from magnetodb.storage.cassandra.item_commit import ItemCommit
@@ -63,7 +63,7 @@ class Committer:
         derive: Derive | None = None,
         batch_bytes_max: int = BATCH_BYTES_MAX,
         recovery_age_seconds: float = RECOVERY_AGE_SECONDS,
-        new_uuid: Callable[[], UUID] = uuid4,
+        new_uuid: Callable[[], UUID] = random_uuid,
     ) -> None:
         self._equipment = Equipment(
             session, clock, tables, derive=derive, batch_bytes_max=batch_bytes_max, new_uuid=new_uuid

@@ -61,10 +61,13 @@ class Deciding:
 
     async def decide_one(self, planned: Planned, until: float) -> Decision:
         """As `decide`, of one change that nothing went before, in fewer steps."""
-        turn = await self._turns.take((planned.position.home,))
+        home = planned.position.home
+        turn = self._turns.take_now(home)
         try:
-            if monotonic() > until:
-                raise StorageBusy("Too many writes of the same items.")
+            if turn is None:
+                turn = await self._turns.take((home,))
+                if monotonic() > until:
+                    raise StorageBusy("Too many writes of the same items.")
             result: Result | CassandraError
             try:
                 result = await self._session.execute(
@@ -78,7 +81,8 @@ class Deciding:
             (decision,) = await self._decide([[planned]], until, False, [result])
             return decision
         finally:
-            turn.leave()
+            if turn is not None:
+                turn.leave()
 
     async def _decide(
         self,

@@ -42,13 +42,13 @@ class Gate:
             await future
 
 
-class Turn:
+class Turn(Gate):
     """A turn that was given; `leave` lets the next ones have theirs."""
 
-    __slots__ = ("_keys", "_last", "gate")
+    __slots__ = ("_keys", "_last")
 
     def __init__(self, last: dict[Hashable, "Turn"], keys: tuple[Hashable, ...]) -> None:
-        self.gate = Gate()
+        super().__init__()
         self._last = last
         self._keys = keys
 
@@ -57,7 +57,7 @@ class Turn:
         for key in self._keys:
             if self._last.get(key) is self:
                 del self._last[key]
-        self.gate.open()
+        self.open()
 
 
 class Turns:
@@ -67,14 +67,17 @@ class Turns:
         self._last: dict[Hashable, Turn] = {}
         self._waiting = 0
 
+    def take_now(self, key: Hashable) -> Turn | None:
+        """The turn, if nobody else has it or waits for it."""
+        if key in self._last:
+            return None
+        turn = self._last[key] = Turn(self._last, (key,))
+        return turn
+
     async def take(self, keys: Iterable[Hashable]) -> Turn:
         """Return when all who asked earlier for any of these keys have left. Raises StorageBusy if too many wait."""
         last = self._last
         turn = Turn(last, tuple(keys))
-        if not last:
-            for key in turn._keys:
-                last[key] = turn
-            return turn
         ahead = [before for key in turn._keys if (before := last.get(key)) is not None]
         if not ahead:
             for key in turn._keys:
@@ -87,7 +90,7 @@ class Turns:
         self._waiting += 1
         try:
             for before in ahead:
-                await before.gate.wait()
+                await before.wait()
         except BaseException:
             # The event loop is ending. Whoever is behind must not pass those that are ahead, but nobody goes on.
             turn.leave()
