@@ -29,8 +29,8 @@ class RowTablesInDoubt:
         self._clock = clock
 
     async def note(self, note: RowKey, expected: Row | Expected, **noted: Any) -> Row | None:
-        """Write a note; its row, None if it is not as expected."""
-        value = orjson.dumps(noted | {"at": self._clock()})
+        """Write a note of `rows`, as of now unless `at` says otherwise; its row, None if it is not as expected."""
+        value = orjson.dumps({"at": self._clock(), **noted})
         (outcome,) = await self._driver.commit([(Change(note, expected, value),)])
         return Row(note, value, outcome.versions[0]) if isinstance(outcome, Committed) else None
 
@@ -54,7 +54,7 @@ class RowTablesInDoubt:
             if most == 0:
                 return True
             # From now on whoever wrote it cannot bring his change to its end, should he be alive.
-            if await self.note(note.key, note, **noted) is not None:
+            if await self.note(note.key, note, **noted | {"at": self._clock()}) is not None:
                 await self.drop(note.key, noted["rows"])
             most = None if most is None else most - 1
         return False

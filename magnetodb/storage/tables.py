@@ -140,6 +140,8 @@ class Tables:
         self._named: dict[str, tuple[str, str]] = {}
         self._generation = Generation()
         self._changes_seen = 0
+        self._changing = asyncio.Lock()
+        """Changes of one process need not lose races to each other."""
         polled = freshness is Freshness.POLLED
         self._writes_until: float | None = float("-inf") if polled else None
         self.settle_seconds = COPY_SECONDS_MAX + commit_seconds if polled else 0.0
@@ -404,7 +406,7 @@ class Tables:
             try:
                 return await self.update(table, ordered, Change(note, ANY if noted is None else noted, None))
             except (ResourceInUseException, ResourceNotFoundException):
-                await self._in_doubt.drop(note, [rows_id])
+                await self._give_up(note, [rows_id], Lost(0))
                 raise
         except StorageError as error:
             raise service_error(error) from error
@@ -433,7 +435,10 @@ class Tables:
         hold the change for one of a process that has ended."""
         if lost.position:
             raise ServiceUnavailable("The change took too long and was given up.")
-        await self._in_doubt.drop(note, rows_ids)
+        if self.polled:
+            await self._in_doubt.note(note, ANY, rows=rows_ids, at=0.0)
+        else:
+            await self._in_doubt.drop(note, rows_ids)
 
     async def _read(self, project: str, name: str, missing: str) -> TableInfo:
         """The table, which is not cached."""
@@ -485,6 +490,10 @@ class Tables:
         """Commit a change of a table, and step the generation with it where others must notice."""
         if not self.shared:
             return await self._commit(changes)
+        async with self._changing:
+            return await self._commit_and_step(what, table, changes)
+
+    async def _commit_and_step(self, what: What, table: Table, changes: Batch) -> Committed | Lost:
         for attempt in range(GENERATION_ATTEMPTS_MAX):
             generation = await self._row(GENERATION)
             outcome = await self._commit((*changes, with_change(generation, what, table)))
