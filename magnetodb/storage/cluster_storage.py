@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from magnetodb.errors import ClusterError, ServiceError, StorageError
 from magnetodb.storage.cassandra.cluster_options import ClusterOptions
+from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX
 from magnetodb.storage.derivation import Derivation
 from magnetodb.storage.generations import Freshness
 from magnetodb.storage.late_driver import LateDriver
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS: Final = (0.5, 5.0)
 """Pause before the second attempt to connect, doubled before each further one up to the second figure."""
-
-DECISION_SECONDS: Final = 3.0
-"""A commit writes no item later than so long after it began (`cassandra/decisions.py`), and after it knows where the
-rows are."""
 
 WAITING: Final = "The Cassandra cluster is not reached yet."
 
@@ -39,8 +36,9 @@ class ClusterStorage:
         self._arrived = arrived
         self._connecting: asyncio.Task[None] | None = None
         self.driver = LateDriver(WAITING)
-        # Two calls to find out where rows are, and one that writes them; each ends with its timeout.
-        commit_seconds = DECISION_SECONDS + 3 * options.request_timeout
+        # A commit writes no item later than so long after it began and knows where the rows are: two calls to find that
+        # out, and one that writes; each ends with its timeout.
+        commit_seconds = DECISION_SECONDS_MAX + 3 * options.request_timeout
         self.tables = Tables(
             self.driver,
             freshness=Freshness.POLLED,
