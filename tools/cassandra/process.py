@@ -56,7 +56,9 @@ class Process:
         # For a moment after Popen has returned the kernel has no command line yet.
         marked = not command_line or self.mark.encode() in command_line.split(b"\0")
         ours = int(fields[19]) == self.start_ticks and marked
-        return fields[0] if ours and fields[0] not in STATES_OF_THE_DEAD else None
+        # Of a process that is being killed the first thread may be dead while others still hold its ports.
+        dead = fields[0] in STATES_OF_THE_DEAD and int(fields[17]) <= 1
+        return fields[0] if ours and not dead else None
 
     def is_alive(self) -> bool:
         """Whether it runs or is paused."""

@@ -43,6 +43,20 @@ def test_a_process_that_has_ended_is_dead_even_before_it_is_reaped(child):
     assert not process.is_alive()
 
 
+def test_a_process_lives_as_long_as_its_last_thread():
+    """A JVM that is killed keeps its ports until then."""
+    program = "import ctypes, threading; threading.Thread(target=input).start(); ctypes.CDLL(None).pthread_exit(None)"
+    with subprocess.Popen([sys.executable, "-c", program, "a mark"], stdin=subprocess.PIPE) as child:
+        process = Process.of(child.pid, "a mark")
+        while process.state() != "Z":
+            assert not process.wait(0.02)
+
+        assert process.is_alive()
+        child.kill()
+        assert process.wait(10)
+        assert not process.is_alive()
+
+
 @pytest.mark.parametrize("text", ["", "12", "a b", "1 2 3"])
 def test_a_file_that_is_no_pid_file_is_nobody(tmp_path, text):
     (tmp_path / "pid").write_text(text)
