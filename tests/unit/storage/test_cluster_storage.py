@@ -46,5 +46,5 @@ async def test_what_an_operator_has_to_mend_is_told_at_once(tmp_path):
 async def test_a_change_of_a_table_settles_after_every_commit_that_did_not_know_of_it(options):
     storage = ClusterStorage(options, arrived=lambda: None)
 
-    assert 10.0 + 3.0 + 3 * 2.0 == storage.tables.settle_seconds
+    assert 10.0 + 10.0 + 3 * 2.0 == storage.tables.settle_seconds
     await storage.close()
