@@ -5,13 +5,16 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 TEST_PROCESSES ?= 2
+CASSANDRA_TEST_PROCESSES ?= 3
+TESTS ?= tests/dynamodb tests/storage/test_driver_contract.py
 
-.PHONY: help serve serve-cassandra test lint bench profile soak clean
+.PHONY: help serve serve-cassandra test test-cassandra lint bench profile soak clean
 
 help:
 	@echo 'make serve   a server on http://127.0.0.1:8480, its data in ./data; ARGS="--bind-port 9000" passes flags'
 	@echo 'make serve-cassandra  the same on a Cassandra that it starts, whose data are in ./data/cassandra (needs Java, Maven)'
 	@echo 'make test    every test; ARGS="-k query" passes flags to pytest'
+	@echo 'make test-cassandra  what clients see, on servers on a Cassandra that it starts (needs Java 17, Maven)'
 	@echo 'make lint    ruff, mypy and the direction of imports'
 	@echo 'make bench   how fast it is beside its peers (needs wrk, npm); ARGS="--part connections" passes flags'
 	@echo 'make profile where the time of a request goes, in microseconds for each layer'
@@ -29,6 +32,12 @@ serve-cassandra: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest -n $(TEST_PROCESSES) $(ARGS)
+
+# One node for all tests; the first time its jars are fetched. TESTS="tests/dynamodb/test_query.py" runs some.
+test-cassandra: $(INSTALLED)
+	$(VENV)/bin/python -m tools.cassandra run --temporary --quick --address any -- \
+		env MAGNETODB_TEST_CASSANDRA='{contact_points}:{port}' \
+		$(VENV)/bin/pytest -n $(CASSANDRA_TEST_PROCESSES) $(TESTS) $(ARGS)
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

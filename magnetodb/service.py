@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
 
 CELL_NAME: Final = "default"
-START_SECONDS_MAX: Final = 60.0
+START_SECONDS_MAX: Final = 120.0
 
 CRASH_POINT: Final = "MAGNETODB_CRASH_POINT"
 """The environment variable by which tests end a server between two steps of a commit to Cassandra; see

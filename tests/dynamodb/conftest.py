@@ -1,9 +1,13 @@
 """Black box: real servers on free ports, both fronts, asked by boto3 and by bare sockets.
 
-`pytest tests/dynamodb --url http://host:port` asks another endpoint instead.
+`pytest tests/dynamodb --url http://host:port` asks another endpoint instead. MAGNETODB_TEST_CASSANDRA=address:port puts
+the servers on a Cassandra that runs (`make test-cassandra`); tests that are marked `data_file` are left out then.
 """
 
+import contextlib
+import hashlib
 import http.client
+import json
 import os
 import re
 import socket
@@ -19,11 +23,20 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from magnetodb.storage.cassandra.cluster_options import ClusterOptions
+from magnetodb.storage.cassandra.driver import CassandraDriver
+from magnetodb.storage.sqlite import SqliteDriver
+
 ROOT = Path(__file__).parents[2]
 FRONTS = ("magnetodb-api", "gunicorn")
 REGION = "us-east-1"
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
+
+CASSANDRA = os.environ.get("MAGNETODB_TEST_CASSANDRA", "")
+
+ITEMS_PURGED_MAX = 100
+"""A table with more items is not used again by another test."""
 
 ACCESS_KEYS = {
     "member": ("AKMEMBER", "member-secret/+="),
@@ -38,6 +51,17 @@ ACCESS_KEYS_OPTION = (
 
 def pytest_addoption(parser):
     parser.addoption("--url", help="the endpoint to ask; default: servers that the tests start")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "data_file: what is tested is the data file of storage = sqlite")
+
+
+def pytest_collection_modifyitems(config, items):
+    not_here = "data_file" if CASSANDRA else "cassandra"
+    left = [item for item in items if item.get_closest_marker(not_here)]
+    items[:] = [item for item in items if not item.get_closest_marker(not_here)]
+    config.hook.pytest_deselected(items=left)
 
 
 class RunningServer:
@@ -76,14 +100,38 @@ class RunningServer:
 
 
 def start_server(front, data_dir, **options):
-    """A server of a front; `options` as in magnetodb.conf."""
-    options = {"bind_port": "0", "data_dir": str(data_dir), "region": REGION, **options}
+    """A server of a front; `options` as in magnetodb.conf. `data_dir`: or a name for what is kept there, if it is not
+    on a file system."""
+    options = {"bind_port": "0", "region": REGION, **place(data_dir), **options}
     environment = {f"MAGNETODB_{name.upper()}": str(value) for name, value in options.items()}
     if front == "gunicorn":
         command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "etc" / "magnetodb" / "gunicorn.conf.py")]
     else:
         command = [sys.executable, "-m", "magnetodb.commands.api"]
     return RunningServer(command, environment)
+
+
+def place(data_dir):
+    """The options that say where the data is: in a directory, or in a keyspace for each directory there would be."""
+    if not CASSANDRA:
+        return {"data_dir": str(data_dir)}
+    address, _, port = CASSANDRA.rpartition(":")
+    return {
+        "storage": "cassandra",
+        "cassandra_contact_points": address,
+        "cassandra_port": port,
+        "cassandra_keyspace": f"test_{hashlib.md5(str(data_dir).encode()).hexdigest()}",
+        "cassandra_create_schema": "true",
+    }
+
+
+def shared_place(front, options):
+    """The name of the data of all servers that need no data of their own, in all processes of the tests: only what
+    runs in the background, or is shared among servers, must not differ."""
+    own = {name: options[name] for name in ("expiry_interval", "run_jobs") if name in options}
+    if "enforce_throughput" in options:
+        own |= {"front": front, "process": os.environ.get("PYTEST_XDIST_WORKER", "")}
+    return f"shared {sorted(own.items())}"
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +142,8 @@ def servers(tmp_path_factory):
     def server(front, **options):
         key = (front, tuple(sorted(options.items())))
         if key not in running:
-            running[key] = start_server(front, tmp_path_factory.mktemp(front), **options)
+            data_dir = shared_place(front, options) if CASSANDRA else tmp_path_factory.mktemp(front)
+            running[key] = start_server(front, data_dir, **options)
         return running[key]
 
     yield server
@@ -114,6 +163,26 @@ def new_server(tmp_path_factory):
     yield server
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def open_driver():
+    """open_driver(data_dir) -> coroutine: the driver on what a server keeps there, while none runs."""
+
+    async def opened(data_dir):
+        if not CASSANDRA:
+            return SqliteDriver(data_dir)
+        options = place(data_dir)
+        return await CassandraDriver.open(
+            ClusterOptions(
+                (options["cassandra_contact_points"],),
+                int(options["cassandra_port"]),
+                options["cassandra_keyspace"],
+                create_schema=True,
+            )
+        )
+
+    return opened
 
 
 @pytest.fixture(scope="session", params=FRONTS)
@@ -180,8 +249,61 @@ def signing_client(signed_endpoint):
     return make
 
 
+class SpareTables:
+    """Tables that earlier tests have left as they found them, empty: where making and dropping tables takes long."""
+
+    def __init__(self):
+        self._spare = {}
+        self._used = {}
+
+    def take(self, request):
+        """The name of a table as the request wants it, or None."""
+        key = json.dumps(request | {"TableName": ""}, sort_keys=True)
+        return self._spare[key].pop() if self._spare.get(key) else None
+
+    def lend(self, client, request):
+        """The table that was made for a request, or taken."""
+        key = json.dumps(request | {"TableName": ""}, sort_keys=True)
+        self._used[request["TableName"]] = key, self._described(client, request["TableName"])
+
+    def give_back(self, client, name):
+        """Whether the table was taken back, and need not be deleted."""
+        key, described = self._used.pop(name)
+        with contextlib.suppress(ClientError):
+            if self._described(client, name) == described and self._purged(client, name, described):
+                self._spare.setdefault(key, []).append(name)
+                return True
+        return False
+
+    def _described(self, client, name):
+        described = client.describe_table(TableName=name)["Table"]
+        for figure in ("ItemCount", "TableSizeBytes", "LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+            described[figure] = (
+                [each["IndexName"] for each in described.get(figure, []) if isinstance(each, dict)]
+                if figure.endswith("Indexes")
+                else 0
+            )
+        time_to_live = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        return described, time_to_live
+
+    def _purged(self, client, name, described):
+        keys = [element["AttributeName"] for element in described[0]["KeySchema"]]
+        page = client.scan(TableName=name, ConsistentRead=True)
+        if "LastEvaluatedKey" in page or page["Count"] > ITEMS_PURGED_MAX:
+            return False
+        for item in page["Items"]:
+            client.delete_item(TableName=name, Key={key: item[key] for key in keys})
+        return True
+
+
+@pytest.fixture(scope="session")
+def spare_tables(request):
+    """SpareTables, or None where making tables takes no time."""
+    return SpareTables() if CASSANDRA and not request.config.getoption("--url") else None
+
+
 @pytest.fixture
-def create_table(client):
+def create_table(client, spare_tables):
     """create_table(**CreateTable members) -> name of a new table, ACTIVE; it is deleted after the test.
 
     Without members: partition key `pk` (S), sort key `sk` (S), billed per request.
@@ -202,16 +324,23 @@ def create_table(client):
             "BillingMode": "PAY_PER_REQUEST",
             **members,
         }
-        client.create_table(**request)
+        spare = spare_tables.take(request) if spare_tables and "TableName" not in members else None
+        if spare:
+            request["TableName"] = spare
+        else:
+            client.create_table(**request)
         names.append(request["TableName"])
         client.get_waiter("table_exists").wait(
             TableName=request["TableName"], WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
         )
+        if spare_tables:
+            spare_tables.lend(client, request)
         return request["TableName"]
 
     yield create
     for name in names:
-        client.delete_table(TableName=name)
+        if not spare_tables or not spare_tables.give_back(client, name):
+            client.delete_table(TableName=name)
 
 
 @pytest.fixture

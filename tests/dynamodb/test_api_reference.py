@@ -15,6 +15,8 @@ import pytest
 from magnetodb import errors
 from magnetodb.operations import OPERATIONS
 
+pytestmark = pytest.mark.data_file
+
 REFERENCE = Path(__file__).parents[2] / "docs" / "api-ref"
 CONTENTS = REFERENCE / "README.md"
 BLOCK = re.compile(

@@ -19,20 +19,20 @@ from magnetodb.model.rows import TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.storage.index_check import TIME_TO_LIVE, check_index
 from magnetodb.storage.manager import ItemWrite, StorageManager
-from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
 
-ITEMS = int(os.environ.get("MAGNETODB_TEST_EXPIRING_ITEMS", "3000"))
+CASSANDRA = "MAGNETODB_TEST_CASSANDRA" in os.environ
+ITEMS = int(os.environ.get("MAGNETODB_TEST_EXPIRING_ITEMS", "500" if CASSANDRA else "3000"))
 WRITERS = 4
 LOAD_BATCH = 500
-ITEMS_PER_SECOND = 1000
+ITEMS_PER_SECOND = 50 if CASSANDRA else 1000
 """So many of the items expire in each second, and half of them are rewritten around that second."""
 
 SPAN_SECONDS = max(3, ITEMS // ITEMS_PER_SECOND)
 LEAD_SECONDS = 3 + ITEMS // 3000
 """From the end of loading to the first expiry: time to enable the expiry."""
 
-DRAIN_SECONDS_MAX = 30 + ITEMS / 500
+DRAIN_SECONDS_MAX = 30 + ITEMS / (10 if CASSANDRA else 500)
 EXPIRIES_PER_SECOND_MIN = 2000
 """In a second of the processor, so that other work of the machine counts for nothing. Asserted with many items only: a
 short run is mostly its beginning."""
@@ -70,9 +70,9 @@ def item_of(number, expires):
     }
 
 
-async def load(directory, expiries):
+async def load(open_driver, directory, expiries):
     """Fill the table before any server runs."""
-    driver = SqliteDriver(directory)
+    driver = await open_driver(directory)
     tables = Tables(driver)
     await tables.open()
     await tables.counts.open()
@@ -89,9 +89,9 @@ async def load(directory, expiries):
     await driver.close()
 
 
-async def checked(directory):
+async def checked(open_driver, directory):
     """(numbers of the items that are there, differences of indexes, stored sums of items) of the data file."""
-    driver = SqliteDriver(directory)
+    driver = await open_driver(directory)
     tables = Tables(driver)
     await tables.open()
     info = await tables.get(PROJECT, NAME)
@@ -242,12 +242,12 @@ def count_items(endpoint):
 
 @pytest.mark.usefixtures("ours")
 @pytest.mark.timeout(120 + ITEMS / 100)
-def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_server, tmp_path, figures):
+def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_server, open_driver, tmp_path, figures):
     seed = random.randrange(2**32)
     choose = random.Random(seed)
     began = time.time() + ITEMS / 10_000
     expiries = [int(began + LEAD_SECONDS + choose.uniform(0, SPAN_SECONDS)) for _ in range(ITEMS)]
-    asyncio.run(load(tmp_path, expiries))
+    asyncio.run(load(open_driver, tmp_path, expiries))
     server = new_server("magnetodb-api", tmp_path, expiry_interval="0.05")
     endpoint = Endpoint(server.url)
     enable(endpoint)
@@ -257,7 +257,7 @@ def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_serv
     left = drained(endpoint, len(rewriters.staying))
     seconds = time.time() - max(enabled, min(expiries))
     server.stop()
-    there, differences, counts = asyncio.run(checked(tmp_path))
+    there, differences, counts = asyncio.run(checked(open_driver, tmp_path))
     figures(
         f"expiry under writes: {ITEMS} items, {rewriters.rewrites} rewritten as they expired"
         f" ({rewriters.came_late} came too late), {len(rewriters.staying)} stayed, {ITEMS - left} expired in"
@@ -274,10 +274,10 @@ def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_serv
 
 @pytest.mark.usefixtures("ours")
 @pytest.mark.timeout(120 + ITEMS / 100)
-def test_what_has_expired_goes_at_thousands_a_second(new_server, tmp_path, figures):
+def test_what_has_expired_goes_at_thousands_a_second(new_server, open_driver, tmp_path, figures):
     """All at once, on a table with two indexes, while nobody else asks much."""
     seed = random.randrange(2**32)
-    asyncio.run(load(tmp_path, [int(time.time()) - 1000 + number % 999 for number in range(ITEMS)]))
+    asyncio.run(load(open_driver, tmp_path, [int(time.time()) - 1000 + number % 999 for number in range(ITEMS)]))
     server = new_server("magnetodb-api", tmp_path, expiry_interval="0.05")
     endpoint = Endpoint(server.url)
     enable(endpoint)
@@ -285,7 +285,7 @@ def test_what_has_expired_goes_at_thousands_a_second(new_server, tmp_path, figur
     is_empty = emptied(endpoint)
     seconds, processor = time.monotonic() - began, processor_seconds(server) - processor_began
     server.stop()
-    there, differences, counts = asyncio.run(checked(tmp_path))
+    there, differences, counts = asyncio.run(checked(open_driver, tmp_path))
     figures(
         f"expiry: {ITEMS} items gone in {seconds:.1f} s, {ITEMS / seconds:,.0f} a second;"
         f" {processor:.1f} s of the processor, {ITEMS / processor:,.0f} in each (seed {seed})"

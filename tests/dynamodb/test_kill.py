@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.data_file
+
 KILLS_ASKED = int(os.environ.get("MAGNETODB_TEST_KILLS", "0"))
 KILLS_MAX = KILLS_ASKED or 20
 SECONDS_MAX = float("inf") if KILLS_ASKED else 30

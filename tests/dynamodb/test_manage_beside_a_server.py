@@ -8,6 +8,8 @@ import orjson
 import pytest
 from botocore.config import Config
 
+pytestmark = pytest.mark.data_file
+
 COMMAND = [sys.executable, "-m", "magnetodb.commands.manage"]
 SECONDS_MAX = 60
 

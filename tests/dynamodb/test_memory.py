@@ -7,6 +7,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+pytestmark = pytest.mark.data_file
+
 PREFIX = "magnetodb-memory-"
 
 

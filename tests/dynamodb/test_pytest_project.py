@@ -8,6 +8,8 @@ from statistics import median
 
 import pytest
 
+pytestmark = pytest.mark.data_file
+
 PROJECT = Path(__file__).parents[2] / "examples" / "pytest_project"
 RUN_SECONDS_MAX = 100
 TESTS = 10

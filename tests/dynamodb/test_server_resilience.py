@@ -334,6 +334,7 @@ def test_a_busy_port_is_a_clear_message(ours, tmp_path):
     assert "Traceback" not in message
 
 
+@pytest.mark.data_file
 @pytest.mark.parametrize("place", ["file", "file/below"])
 def test_a_data_directory_that_cannot_be_is_a_clear_message(ours, tmp_path, place):
     (tmp_path / "file").write_text("")
@@ -347,6 +348,7 @@ def test_a_data_directory_that_cannot_be_is_a_clear_message(ours, tmp_path, plac
 GUNICORN = ("gunicorn", "-c", "etc/magnetodb/gunicorn.conf.py")
 
 
+@pytest.mark.data_file
 def test_gunicorn_ends_where_another_server_has_the_data_directory(ours, new_server, tmp_path):
     new_server("magnetodb-api", tmp_path)
 
@@ -380,6 +382,7 @@ def test_a_misspelled_option_is_a_clear_message(ours, tmp_path, program, name):
     assert "Traceback" not in message
 
 
+@pytest.mark.data_file
 @pytest.mark.parametrize("content", ["other program", "no database", "newer format"])
 def test_a_data_file_that_is_not_ours_is_a_clear_message_and_stays_as_it_was(ours, tmp_path, content):
     file = tmp_path / "magnetodb.sqlite"
@@ -446,7 +449,7 @@ def test_the_start_says_what_to_know(ours, new_server, wire_of):
     assert f"MagnetoDB listens on {server.url}\n" in said
     assert works(wire_of(server))
     text = "".join(said)
-    assert re.search(r"^data file: /.*magnetodb\.sqlite$", text, re.MULTILINE)
+    assert re.search(r"^(data file: /.*magnetodb\.sqlite|cassandra: keyspace .* at .*)$", text, re.MULTILINE)
     assert "auth: none\n" in said
     assert f'boto3.client("dynamodb", endpoint_url="{server.url}"' in text
 
@@ -455,7 +458,8 @@ def test_gunicorn_says_what_it_serves(ours, new_server, wire_of):
     server = new_server("gunicorn")
     assert works(wire_of(server))
 
-    assert re.search(r"^data file: /.*magnetodb\.sqlite$", "".join(server.output), re.MULTILINE)
+    said = "".join(server.output)
+    assert re.search(r"^(data file: /.*magnetodb\.sqlite|cassandra: keyspace .* at .*)$", said, re.MULTILINE)
     assert "auth: none\n" in server.output
 
 
