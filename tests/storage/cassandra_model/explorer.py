@@ -2,12 +2,18 @@
 
 import random
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tests.storage.cassandra_model.database import Database
 from tests.storage.cassandra_model.processes import Asked, Program, Request
 from tests.storage.cassandra_model.worlds import Event, Possibilities, Rules, Step, World, beginning
 from tests.storage.cassandra_model.writes import Mutation
+
+CRASHES: Final = 0.1
+"""Of a random way: so often a crash is one of the choices."""
+
+LOST: Final = 0.3
+"""Of a random way: so often it ends though something may still arrive."""
 
 
 class Scenario(NamedTuple):
@@ -71,7 +77,6 @@ def explore(scenario: Scenario, *, worlds_max: int) -> Explored:
             quiet += 1
             if wrong := scenario.check(world):
                 raise Violation(scenario, [*way, event], wrong)
-            continue
         if len(seen) >= worlds_max:
             return Explored(len(seen), quiet, False)
         way.append(event)
@@ -81,20 +86,29 @@ def explore(scenario: Scenario, *, worlds_max: int) -> Explored:
 
 def wander(scenario: Scenario, *, seed: int, ways: int) -> Explored:
     """Random ways through the scenario, each to its end. Raises Violation at the first that ends wrong."""
-    steps = 0
+    taken = 0
     successors = Possibilities(scenario.rules).successors
     first = scenario.beginning()
     for number in range(ways):
         choose = random.Random(seed * 1_000_003 + number)
         world = first
         way: list[Event] = []
-        while not world.quiet:
-            event, world = choose.choice(_in_order(successors(world)))
+        while steps := _in_order(successors(world)):
+            if world.quiet and choose.random() < LOST:
+                break
+            event, world = _chosen(steps, choose)
             way.append(event)
-        steps += len(way)
+        taken += len(way)
         if wrong := scenario.check(world):
             raise Violation(scenario, way, f"seed {seed}, way {number}: {wrong}")
-    return Explored(steps, ways, False)
+    return Explored(taken, ways, False)
+
+
+def _chosen(steps: list[Step], choose: random.Random) -> Step:
+    """Most steps are no crash, or hardly a process would come to its end."""
+    if choose.random() < CRASHES:
+        return choose.choice(steps)
+    return choose.choice([step for step in steps if not step[0].crash])
 
 
 def _in_order(steps: Iterator[Step]) -> list[Step]:
@@ -102,7 +116,7 @@ def _in_order(steps: Iterator[Step]) -> list[Step]:
     return sorted(steps, key=_name)
 
 
-def _name(step: Step) -> tuple[str, int, str]:
+def _name(step: Step) -> tuple[str, int, str, bool]:
     event = step[0]
     subject = event.subject
     what = (
@@ -119,11 +133,13 @@ def described(event: Event, names: list[str]) -> str:
     """An event in words."""
     who = "" if event.process is None else f"{names[event.process]} "
     subject = event.subject
+    told = str(subject)
     if isinstance(subject, Asked):
-        told = "; ".join(f"{text} {values}" for text, values in subject.statements)
-        return f"{who}{event.what}: {subject.call.kind.value} {subject.call.consistency.value} {told}"
-    if isinstance(subject, Mutation):
-        return f"{who}{event.what}: {subject.table} {subject.key} {subject.rows}"
-    if isinstance(subject, Request):
-        return f"{who}{event.what}: {len(subject.calls)} calls"
-    return f"{who}{event.what}: {subject}" if subject else f"{who}{event.what}"
+        call = subject.call
+        told = f"{call.kind.value} {call.consistency.value} "
+        told += "; ".join(f"{text} {values}" for text, values in subject.statements)
+    elif isinstance(subject, Mutation):
+        told = f"{subject.table} {subject.key} {subject.rows}"
+    elif isinstance(subject, Request):
+        told = f"{len(subject.calls)} calls"
+    return f"{who}{event.what}: {told}{'. The process crashes' if event.crash else ''}"

@@ -8,8 +8,8 @@ second branch leaves a history, the process is run again from its beginning.
 
 import asyncio
 import heapq
-import os
 import random
+import uuid
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -116,9 +116,13 @@ class Moment:
         if found is None:
             run = self._run
             self._run = None
-            if run is None or run.age > RUN_SECONDS_MAX:
-                run = self._again()
-            run.answer(event)
+            while True:
+                if run is None:
+                    run = self._again()
+                run.answer(event)
+                if run.age < RUN_SECONDS_MAX:
+                    break
+                run = None
             found = self._children[event] = Moment(self._program, self, event, run)
         return found
 
@@ -161,11 +165,10 @@ class _Run:
     def __init__(self, started: Started) -> None:
         self._loop = SteppedLoop()
         self._number = started.number
-        self._random = random.Random(started.number)
         self._began = monotonic()
         self.waiting: dict[int, _Waiting] = {}
         self.ended: Ended | None = None
-        self.session = SteppedSession(self, self._loop, started.program.clock)
+        self.session = SteppedSession(self, self._loop, started)
         self._main = self._loop.run(lambda: started.program.main(self.session))
         self._step()
 
@@ -189,13 +192,11 @@ class _Run:
 
     def _step(self) -> None:
         """Chance is the process's own, and the same in every run."""
-        chance, entropy = random.getstate(), os.urandom
-        random.setstate(self._random.getstate())
-        os.urandom = self._random.randbytes
+        chance = random.getstate()
+        random.seed(self._number)
         try:
             self._loop.step()
         finally:
-            os.urandom = entropy
             random.setstate(chance)
         if self._main.done():
             error = self._main.exception()
@@ -210,10 +211,12 @@ class _Run:
 class SteppedSession:
     """See Session: calls wait until the process is told the answer."""
 
-    def __init__(self, run: _Run, loop: "SteppedLoop", clock: int) -> None:
+    def __init__(self, run: _Run, loop: "SteppedLoop", started: Started) -> None:
         self._run = run
         self._loop = loop
-        self._clock = clock
+        self._clock = started.program.clock
+        self._process = started.number
+        self._uuids = 0
         self.requests = 0
 
     async def execute(self, call: Call) -> Result:
@@ -236,6 +239,11 @@ class SteppedSession:
         """See Session: the process's clock goes on, and the others may act before its next call anyway."""
         self._clock += int(seconds * 1e6)
         self._count()
+
+    def new_uuid(self) -> uuid.UUID:
+        """Each process has its own, in order."""
+        self._uuids += 1
+        return uuid.UUID(int=((self._process + 1) << 64) + self._uuids, version=4)
 
     def _ask(self, calls: tuple[Call, ...], together: bool) -> "asyncio.Future[Any]":
         self._count()

@@ -5,29 +5,22 @@ have written it, in order. `i_keys` holds nothing but keys, so that a write whic
 holds the whole value, so that every write puts its row again.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+from uuid import UUID
 
-from magnetodb.errors import StorageError
-from magnetodb.model.rows import ABSENT, CHECK, Change, Committed, DerivedRow, Row, RowKey
+from magnetodb.model.rows import ABSENT, CHECK, Change, DerivedRow, Row, RowKey
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.clock import HybridClock
 from magnetodb.storage.cassandra.commit import Committer
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.schema import Place
-from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Session
+from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Result, Session
+from magnetodb.storage.cassandra.session_errors import CassandraError
 from tests.storage.cassandra_model.database import Database
-from tests.storage.cassandra_model.fake_session import FakeCassandra, FakeSession
-from tests.storage.cassandra_model.worlds import SECOND
 
 ITEMS, KEYS, ALL, LOCAL = "t_items", "i_keys", "i_all", "t_local"
 INDEXES: Final = (KEYS, ALL)
-HIDDEN: Final = frozenset(INDEXES)
-"""Tables that no process of a scenario reads."""
-
-WRITE_ATTEMPTS_MAX: Final = 2
-
 ITEM: Final = RowKey(ITEMS, b"p", b"s")
 OTHER_ITEM: Final = RowKey(ITEMS, b"q", b"s")
 
@@ -45,23 +38,7 @@ class Places:
         """None is dropped."""
 
 
-class Acknowledged(NamedTuple):
-    """What a writer was told. `old` is the version that it wrote over; None: there was no item."""
-
-    writer: str
-    old: int | None
-    version: int
-    value: bytes | None
-
-
-class Unacknowledged(NamedTuple):
-    """A writer that was told that it failed. `certain`: nothing was written."""
-
-    writer: str
-    certain: bool
-
-
-def empty_database(local: bool = False) -> Database:
+def empty_database() -> Database:
     """The tables, without rows."""
     database = Database()
     for text in (*cql.CREATE_OWN_TABLES, *[cql.create_table(name) for name in (ITEMS, *INDEXES)]):
@@ -91,32 +68,66 @@ def derived(key: RowKey, old: bytes | None, new: bytes | None, *, local: bool = 
     return (*deletes, *[DerivedRow(each, row) for each, row in after.items() if before.get(each) != row])
 
 
-class Server:
-    """A process of the service, made by `make_committer`: a mutant makes another one."""
+class Build:
+    """What a server is made of: the product's parts. A mutant replaces one."""
 
-    def __init__(self, session: Session, make_committer: "MakeCommitter", *, local: bool = False) -> None:
-        self._session = session
+    def session(self, session: Session) -> Session:
+        """What is between the protocol and Cassandra: nothing."""
+        return session
+
+    def clock(self, session: Session) -> HybridClock:
+        """Where versions come from."""
+        return HybridClock(session.now)
+
+    def committer(
+        self, session: Session, clock: HybridClock, tables: Places, derive: Any, new_uuid: Callable[[], UUID]
+    ) -> Committer:
+        """As the product makes it, but that recovery takes intents of any age: that they are let be for a while is for
+        speed alone."""
+        return Committer(session, clock, tables, derive=derive, recovery_age_seconds=0, new_uuid=new_uuid)
+
+
+BUILD: Final = Build()
+
+
+class ModelSession(Session, Protocol):
+    """A session that is a process's source of uuids too, so that nothing but its answers decides what it does."""
+
+    def new_uuid(self) -> UUID:
+        """Another one at each call."""
+
+
+class Server:
+    """A process of the service. `local`: items have rows of a local table, too."""
+
+    def __init__(self, session: ModelSession, build: Build = BUILD, *, local: bool = False) -> None:
+        self.session = build.session(session)
         self._local = local
         self._tables = Places()
-        self.committer = make_committer(session, HybridClock(session.now), self._tables, self._derive)
+        clock = build.clock(self.session)
+        self.committer = build.committer(self.session, clock, self._tables, self._derive, session.new_uuid)
 
     async def _derive(self, key: RowKey, value: bytes) -> tuple[DerivedRow, ...]:
         return derived(key, None, value, local=self._local)
 
-    async def get(self, keys: Sequence[RowKey]) -> list[Row | None]:
-        """Rows to be written, as the driver reads them."""
+    async def read(self, keys: Sequence[RowKey]) -> list[ItemRow]:
+        """Rows as a quorum has them. Raises CassandraErrors."""
         calls = [self._select(key) for key in keys]
         if len(calls) == 1:
-            results = [await self._session.execute(calls[0])]
+            results: Sequence[Result | CassandraError] = [await self.session.execute(calls[0])]
         else:
-            results = await self._session.execute_together(calls)
-        found = []
+            results = await self.session.execute_together(calls)
+        rows = []
         for result in results:
-            if isinstance(result, Exception):
+            if isinstance(result, CassandraError):
                 raise result
-            found.append(ItemRow(*result.rows[0]) if result.rows else ItemRow())
+            rows.append(ItemRow(*result.rows[0]) if result.rows else ItemRow())
+        return rows
+
+    async def get(self, keys: Sequence[RowKey]) -> list[Row | None]:
+        """Rows to be written, as the driver reads them."""
         rows: list[Row | None] = []
-        for key, row in zip(keys, await self.committer.settled(keys, found), strict=True):
+        for key, row in zip(keys, await self.committer.settled(keys, await self.read(keys)), strict=True):
             self.committer.remember(key, row)
             rows.append(None if row.v is None else Row(key, row.v, row.ver or 0, False, row))
         return rows
@@ -133,60 +144,3 @@ class Server:
         place = self._tables.places[key.table]
         bound = Bound(cql.get(place.table), (key.partition, place.x, key.sort))
         return Call((bound,), Kind.SINGLE, Consistency.LOCAL_QUORUM, True)
-
-
-MakeCommitter = Callable[[Session, HybridClock, Places, Callable[[RowKey, bytes], Awaitable[Any]]], Committer]
-
-
-def committer(session: Session, clock: HybridClock, tables: Places, derive: Any) -> Committer:
-    """As the product makes it, but that recovery takes intents of any age: how old they are is for speed alone."""
-    return Committer(session, clock, tables, derive=derive, recovery_age_seconds=0)
-
-
-def written(old: bytes | None, keys: bytes | None, writer: str) -> bytes | None:
-    """The value after a writer: with these index keys and its name, or None: it deletes."""
-    if keys is None:
-        return None
-    names = [] if old is None else old.split(b" ")[1].split(b".")
-    return keys + b" " + b".".join([*names, writer.encode()])
-
-
-def writing(writer: str, keys: bytes | None, make: MakeCommitter = committer, *, local: bool = False) -> Any:
-    """A process that writes the item once, as the storage manager does: again, if it was lost."""
-
-    async def main(session: Session) -> Acknowledged | Unacknowledged:
-        server = Server(session, make, local=local)
-        try:
-            for _ in range(WRITE_ATTEMPTS_MAX):
-                (row,) = await server.get((ITEM,))
-                change = server.change(row, ITEM, written(row and row.value, keys, writer))
-                (outcome,) = await server.committer.commit([(change,)])
-                if isinstance(outcome, Committed):
-                    value = change.value if change.value is not CHECK else row and row.value
-                    return Acknowledged(writer, row and row.version, outcome.versions[0], value)
-        except StorageError:
-            return Unacknowledged(writer, False)
-        return Unacknowledged(writer, True)
-
-    return main
-
-
-def recovering(make: MakeCommitter = committer, *, local: bool = False) -> Any:
-    """A process that finishes what others left behind, once."""
-
-    async def main(session: Session) -> object:
-        try:
-            return await Server(session, make, local=local).committer.recover()
-        except StorageError:
-            return None
-
-    return main
-
-
-def recovered(database: Database, clock: int, make: MakeCommitter = committer, *, local: bool = False) -> Database:
-    """The database after a recovery that nothing disturbs, and that has nothing left to do."""
-    cassandra = FakeCassandra(lambda: SECOND)
-    cassandra.database = database
-    session = FakeSession(cassandra, lambda: clock)
-    asyncio.run(recovering(make, local=local)(session))
-    return cassandra.database

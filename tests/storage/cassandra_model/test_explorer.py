@@ -1,7 +1,6 @@
 """The explorer finds what it is made to find: in protocols of a few lines whose faults are known."""
 
 import contextlib
-from uuid import uuid4
 
 import pytest
 
@@ -35,7 +34,7 @@ def counting(*, compare):
 
     async def main(session):
         row = await read(session)
-        new = (0, (row.v or b"") + b"+", (row.ver or 0) + 1, uuid4(), None, None, *ROW)
+        new = (0, (row.v or b"") + b"+", (row.ver or 0) + 1, session.new_uuid(), None, None, *ROW)
         bound = Bound(cql.put("t"), (*new, row.ver, row.tok)) if compare else Bound(cql.put_blindly("t"), new)
         return (await session.execute(Call((bound,), Kind.CONDITIONAL, QUORUM))).applied
 
@@ -44,7 +43,7 @@ def counting(*, compare):
 
 async def blind(session):
     """A lightweight transaction that is sent until it is answered, and always applied."""
-    bound = Bound(cql.put_blindly("t"), (0, b"blind", 1, uuid4(), None, None, *ROW))
+    bound = Bound(cql.put_blindly("t"), (0, b"blind", 1, session.new_uuid(), None, None, *ROW))
     while True:
         with contextlib.suppress(OutcomeUnknown):
             return (await session.execute(Call((bound,), Kind.CONDITIONAL, QUORUM))).applied

@@ -87,11 +87,12 @@ class World(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What led from one world to the next."""
+    """What led from one world to the next. `crash`: the process crashes then."""
 
     what: str
     process: int | None
     subject: object = None
+    crash: bool = False
 
 
 class Rules(NamedTuple):
@@ -124,6 +125,7 @@ class Possibilities:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        self._databases: dict[Database, Database] = {}
 
     def successors(self, world: World) -> Iterator[Step]:
         """Every world that may come next; but of those that differ only in the order of what nobody can tell, one."""
@@ -133,16 +135,26 @@ class Possibilities:
                     if self._is_private(world, number, request):
                         yield from self._process_steps(world, number, process)
                         return
+        quiet = world.quiet
         for each in world.on_its_way:
-            yield Event("arrives", None, each.what), self._arrived(world, each)
+            # When nobody does anything any more, the order of what is certain to arrive does not matter.
+            if not each.certain or not quiet:
+                yield Event("arrives", None, each.what), self._arrived(world, each)
         for number, process in enumerate(world.processes):
             if type(process) is Process:
                 yield from self._process_steps(world, number, process)
 
     def _process_steps(self, world: World, number: int, process: Process) -> Iterator[Step]:
+        """Each next step of a process, and the same with a crash after it: later, but before its next step, the crash
+        would be the same to everybody else."""
         crashing = self._rules.crashing
-        if world.crashes and process.began_after is not None and (crashing is None or number in crashing):
-            yield Event("crashes", number), self._crashed(world, number)
+        may_crash = world.crashes and (crashing is None or number in crashing)
+        for event, after in self._steps(world, number, process):
+            yield event, after
+            if may_crash and type(after.processes[number]) is Process:
+                yield event._replace(crash=True), self._crashed(after, number)
+
+    def _steps(self, world: World, number: int, process: Process) -> Iterator[Step]:
         served = {(request, index) for request, index, _ in process.served}
         for request in process.moment.requests:
             if request.reads and len(request.calls) > READS_TOGETHER_MAX:
@@ -154,6 +166,10 @@ class Possibilities:
                         yield Event(what, number, asked), self._told(after, number, request, index, told)
                     if self._rules.in_order or request.reads:
                         break
+
+    def _same(self, database: Database) -> Database:
+        """The first one of those that are equal: then worlds are compared faster."""
+        return self._databases.setdefault(database, database)
 
     # What nobody can tell.
 
@@ -189,7 +205,7 @@ class Possibilities:
             database = database.with_mutations((each.what,))
         else:
             database = _conditional(database, each.what)[0]
-        return self._acknowledged(World(database, on_its_way - {each}, processes, crashes, faults))
+        return self._acknowledged(World(self._same(database), on_its_way - {each}, processes, crashes, faults))
 
     def _crashed(self, world: World, number: int) -> World:
         crashes = world.crashes if world.crashes == WITHOUT_END else world.crashes - 1
@@ -207,8 +223,22 @@ class Possibilities:
         if asked.reads:
             return _read_outcomes(world, asked)
         if asked.conditional:
-            return _conditional_outcomes(world, asked)
+            return self._conditional_outcomes(world, asked)
         return self._write_outcomes(world, number, asked)
+
+    def _conditional_outcomes(self, world: World, asked: Asked) -> "Iterator[Outcome]":
+        database, told = _conditional(world.database, asked.statements)
+        database = self._same(database)
+        what = "is applied" if told.applied else "is not applied"
+        yield what, world._replace(database=database), told
+        if world.faults and told.error is None:
+            unknown = Answer(error=OutcomeUnknown)
+            faulty = world._replace(faults=world.faults - 1)
+            yield "times out and was not taken", faulty, unknown
+            if told.applied:
+                yield "times out and was applied", faulty._replace(database=database), unknown
+            late = OnItsWay(asked.statements, False)
+            yield "times out and may come late", faulty._replace(on_its_way=world.on_its_way | {late}), unknown
 
     def _write_outcomes(self, world: World, number: int, asked: Asked) -> "Iterator[Outcome]":
         process = world.processes[number]
@@ -220,7 +250,7 @@ class Possibilities:
             yield "finds no table", world, Answer(error=TableGone)
             return
         if len(mutations) == 1:
-            database = world.database.with_mutations(mutations)
+            database = self._same(world.database.with_mutations(mutations))
             yield "is written", world._replace(database=database), Answer()
         else:
             yield "is sent", *self._batch_sent(world, mutations, certain=asked.logged)
@@ -229,7 +259,8 @@ class Possibilities:
         faulty = world._replace(faults=world.faults - 1)
         lost: type[CassandraError] = BatchLogUnreached if asked.logged else OutcomeUnknown
         yield "times out and was not taken", faulty, Answer(error=lost)
-        sent, _ = self._batch_sent(faulty, mutations, certain=False)
+        # A logged batch is applied as a whole, if its log has it after all.
+        sent, _ = self._batch_sent(faulty, mutations, certain=asked.logged)
         yield "times out and may come late", sent, Answer(error=lost)
         if asked.logged:
             sent, _ = self._batch_sent(faulty, mutations, certain=True)
@@ -242,7 +273,7 @@ class Possibilities:
         at_once = [each for each in mutations if certain and self._unseen(world, each.table)]
         later = frozenset([each for each in mutations if each not in at_once])
         on_its_way = world.on_its_way | {OnItsWay(each, certain) for each in later}
-        database = world.database.with_mutations(at_once) if at_once else world.database
+        database = self._same(world.database.with_mutations(at_once)) if at_once else world.database
         sent = World(database, on_its_way, world.processes, world.crashes, world.faults)
         return sent, Logged(later) if later else Answer()
 
@@ -293,6 +324,8 @@ class Possibilities:
 
     def _settled(self, world: World) -> World:
         """A process is no more: what only it would have seen arrives."""
+        if not world.on_its_way:
+            return world
         at_once = [
             each
             for each in world.on_its_way
@@ -301,7 +334,9 @@ class Possibilities:
         if not at_once:
             return world
         database = world.database.with_mutations([each.what for each in at_once if isinstance(each.what, Mutation)])
-        return self._acknowledged(world._replace(database=database, on_its_way=world.on_its_way - set(at_once)))
+        return self._acknowledged(
+            world._replace(database=self._same(database), on_its_way=world.on_its_way - set(at_once))
+        )
 
     def _acknowledged(self, world: World) -> World:
         """Tell the processes whose batches have arrived."""
@@ -320,20 +355,6 @@ def _read_outcomes(world: World, asked: Asked) -> Iterator[Outcome]:
     yield "reads", world, _read(world.database, asked)
     if world.faults:
         yield "fails to read", world._replace(faults=world.faults - 1), Answer(error=OutcomeUnknown)
-
-
-def _conditional_outcomes(world: World, asked: Asked) -> Iterator[Outcome]:
-    database, told = _conditional(world.database, asked.statements)
-    what = "is applied" if told.applied else "is not applied"
-    yield what, world._replace(database=database), told
-    if world.faults and told.error is None:
-        unknown = Answer(error=OutcomeUnknown)
-        faulty = world._replace(faults=world.faults - 1)
-        yield "times out and was not taken", faulty, unknown
-        if told.applied:
-            yield "times out and was applied", faulty._replace(database=database), unknown
-        late = OnItsWay(asked.statements, False)
-        yield "times out and may come late", faulty._replace(on_its_way=world.on_its_way | {late}), unknown
 
 
 def _read(database: Database, asked: Asked) -> Answer:
