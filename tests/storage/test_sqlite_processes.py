@@ -6,6 +6,7 @@ so that every read can be held against it.
 
 import asyncio
 import contextlib
+import json
 import mmap
 import os
 import random
@@ -22,6 +23,7 @@ import uvloop
 
 from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import ABSENT, ANY, Change, Committed, DerivedRow, RowKey, SortRange, TokenRange
+from magnetodb.storage.log_copier import PATIENCE_PAGES
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.sqlite_file import FILE_NAME, lock_directory
 
@@ -123,6 +125,129 @@ async def work(directory, seed):
     )
 
 
+class Commands:
+    """What a process does that is told step by step."""
+
+    def __init__(self, directory):
+        self.driver = SqliteDriver(directory, shared=True)
+        self.queued = None
+
+    async def create(self, table):
+        await self.driver.create_table(table)
+
+    async def drop(self, table):
+        await self.driver.drop_table(table)
+
+    async def put(self, table, name, value):
+        await self.driver.commit([(Change(RowKey(table, name.encode(), b""), ANY, value.encode()),)])
+
+    async def delete(self, table, name):
+        await self.driver.commit([(Change(RowKey(table, name.encode(), b""), ANY, None),)])
+
+    async def replace(self, table, name, value):
+        """From what it has read itself; whether the row was still the same."""
+        key = RowKey(table, name.encode(), b"")
+        (row,) = await self.driver.get([key], for_write=True)
+        (outcome,) = await self.driver.commit([(Change(key, row or ABSENT, value.encode()),)])
+        return isinstance(outcome, Committed)
+
+    async def get(self, table, name):
+        (row,) = await self.driver.get([RowKey(table, name.encode(), b"")])
+        return None if row is None else row.value.decode()
+
+    async def query(self, table, name):
+        return [
+            row.value.decode() for row in (await self.driver.query(table, name.encode(), SortRange(), limit=9)).rows
+        ]
+
+    async def scan(self, table):
+        rows = (await self.driver.scan(table, TokenRange(), limit=1000)).rows
+        return {row.key.partition.decode(): row.value.decode() for row in rows}
+
+    async def holds_snapshot(self):
+        return self.driver._file.reader.in_transaction
+
+    async def write_much(self, table, commits):
+        """So many commits of 100 pages; the longest that the log was, in pages."""
+        longest = 0
+        for number in range(commits):
+            keys = [RowKey(table, b"large%d" % (number % 5), b"%d" % each) for each in range(100)]
+            await self.driver.commit([(Change(key, ANY, bytes([number % 200 + 1]) * 3500),) for key in keys])
+            longest = max(longest, self.driver._file.copier.log.frames())
+        return longest
+
+    async def keep_writing(self, table, name):
+        """Without end, each commit a group of its own; how many there are is what `commits` says."""
+        self.queued = asyncio.ensure_future(self._write_on(table, name))
+
+    async def _write_on(self, table, name):
+        while True:
+            await self.put(table, name, "v")
+
+    async def commits(self):
+        return sum(self.driver.commit_sizes()[0])
+
+    async def tables(self):
+        return sorted(self.driver._tables.numbers)
+
+    async def close(self):
+        if self.queued is not None:
+            self.queued.cancel()
+        await self.driver.close()
+
+
+async def obey(directory):
+    """Do what comes in, line by line, and answer."""
+    commands = Commands(directory)
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        name, *arguments = json.loads(line)
+        try:
+            answer = await getattr(commands, name)(*arguments)
+        except RowTableNotFound:
+            answer = "no such table"
+        print(json.dumps(answer), flush=True)
+
+
+class Puppet:
+    """A process that does what it is told: puppet.get("t", "name")."""
+
+    def __init__(self, directory):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, name, *arguments):
+        """Without waiting for the answer."""
+        self.process.stdin.write(json.dumps([name, *arguments]) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        return json.loads(self.process.stdout.readline())
+
+    def __getattr__(self, name):
+        def told(*arguments):
+            self.ask(name, *arguments)
+            return self.answer()
+
+        return told
+
+    def end(self):
+        if self.process.poll() is None:
+            self.ask("close")
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def puppets(directory):
+    """Two processes."""
+    both = [Puppet(directory), Puppet(directory)]
+    both[0].create("t")
+    yield both
+    for puppet in both:
+        puppet.end()
+
+
 @pytest.fixture
 def directory(tmp_path):
     """A data directory, held as the parent of several processes holds it."""
@@ -200,6 +325,116 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost_or_seen_late(directory,
     assert sum(told.values()) > kills * 20
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_each_sees_what_the_other_was_told_is_written(puppets, seed):
+    """Whatever they have read or written themselves before."""
+    choose = random.Random(seed)
+    expected = {}
+    for step in range(300):
+        puppet = choose.choice(puppets)
+        name, value = f"n{choose.randrange(4)}", f"v{step}"
+        match choose.randrange(7):
+            case 0:
+                puppet.put("t", name, value)
+                expected[name] = value
+            case 1:
+                assert puppet.replace("t", name, value)
+                expected[name] = value
+            case 2:
+                puppet.delete("t", name)
+                expected.pop(name, None)
+            case 3:
+                assert ([expected[name]] if name in expected else []) == puppet.query("t", name)
+            case 4:
+                assert expected == puppet.scan("t")
+            case _:
+                assert expected.get(name) == puppet.get("t", name)
+
+
+def test_a_row_that_both_replace_goes_to_one_of_them(puppets):
+    """Both decide from the same row at the same time; whoever loses is told."""
+    first, second = puppets
+    outcomes = []
+    for number in range(100):
+        for puppet in puppets:
+            puppet.ask("replace", "t", "n", f"{number} of {puppet is first}")
+        told = [puppet.answer() for puppet in puppets]
+        outcomes.append(told)
+        winners = {f"{number} of {puppet is first}" for puppet, won in zip(puppets, told, strict=True) if won}
+        assert first.get("t", "n") == second.get("t", "n")
+        assert first.get("t", "n") in winners
+
+    assert all(any(told) for told in outcomes)
+
+
+def test_tables_that_the_other_makes_and_drops_are_known_at_once(puppets):
+    first, second = puppets
+    for turn in range(20):
+        second.create("comes_and_goes")
+        first.put("comes_and_goes", "n", f"v{turn}")
+        second.put("comes_and_goes", "m", f"w{turn}")
+
+        assert {"n": f"v{turn}", "m": f"w{turn}"} == first.scan("comes_and_goes")
+        assert f"v{turn}" == second.get("comes_and_goes", "n")
+
+        first.drop("comes_and_goes")
+
+        assert ["no such table"] * 3 == [
+            second.get("comes_and_goes", "n"),
+            second.put("comes_and_goes", "n", "v"),
+            second.scan("comes_and_goes"),
+        ]
+        assert first.tables() == second.tables()
+
+
+def test_writes_that_meet_the_drop_of_their_table_leave_no_rows(directory, puppets):
+    """They were planned while the table was there, and have their turn after its drop."""
+    first, second = puppets
+    answers = set()
+    for _ in range(30):
+        first.create("comes_and_goes")
+        second.put("comes_and_goes", "n", "v")
+        first.ask("drop", "comes_and_goes")
+        second.ask("put", "comes_and_goes", "n", "w")
+        answers.add(second.answer())
+        first.answer()
+    for puppet in puppets:
+        puppet.end()
+    with contextlib.closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        orphans = connection.execute("SELECT * FROM rows WHERE table_id NOT IN (SELECT id FROM row_tables)").fetchall()
+
+    assert [] == orphans
+    assert answers <= {None, "no such table"}
+
+
+def test_the_log_is_bounded_beside_a_process_that_has_read_and_rests(puppets):
+    """It holds a snapshot, and nobody asks it anything while the other one writes."""
+    first, second = puppets
+    first.put("t", "n", "v")
+    assert "v" == second.get("t", "n")
+    assert second.scan("t")
+    assert second.holds_snapshot()
+    longest = first.write_much("t", 250)
+
+    assert longest < PATIENCE_PAGES
+    assert not second.holds_snapshot()
+
+
+def test_processes_that_write_without_end_take_turns(puppets):
+    """Who asks has the next turn but one at the latest. How soon a process asks again is up to the machine, so that the
+    numbers differ all the same."""
+    for puppet in puppets:
+        puppet.put("t", "n", "v")
+        puppet.keep_writing("t", "n")
+    began = [puppet.commits() for puppet in puppets]
+    while any(puppet.commits() < start + 50 for puppet, start in zip(puppets, began, strict=True)):
+        pass
+    done = [puppet.commits() - start for puppet, start in zip(puppets, began, strict=True)]
+
+    assert max(done) < 5 * min(done)
+
+
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):
-        uvloop.run(work(Path(sys.argv[1]), int(sys.argv[2])))
+        run = work(Path(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else obey(Path(sys.argv[1]))
+        uvloop.run(run)

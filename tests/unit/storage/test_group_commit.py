@@ -1,9 +1,11 @@
 import asyncio
+import errno
 import sqlite3
+import threading
 
 import pytest
 
-from magnetodb.errors import StorageBusy, StorageFull, StorageUnavailable
+from magnetodb.errors import RowTableNotFound, StorageBusy, StorageFull, StorageUnavailable
 from magnetodb.storage.commit_queue import GROUP_BYTES, QUEUE_BYTES_MAX, Work
 from magnetodb.storage.group_commit import GroupCommit
 
@@ -44,6 +46,31 @@ class Poison(Insert):
         raise self.error
 
 
+class Dangling(Insert):
+    """Writes what COMMIT refuses."""
+
+    def apply(self, deadline):
+        super().apply(deadline)
+        self.connection.execute("INSERT INTO children VALUES (1000000)")
+        return True
+
+
+class Refused(Insert):
+    """Finds out that it has nothing to write."""
+
+    def apply(self, deadline):
+        self.refusal = RowTableNotFound("t")
+        return True
+
+
+class Table(Insert):
+    """A work of a table of its own."""
+
+    def __init__(self, connection, number, size, table):
+        super().__init__(connection, number, size)
+        self.table = table
+
+
 class Slow(Insert):
     """Takes several turns."""
 
@@ -56,7 +83,10 @@ class Slow(Insert):
 def connection(tmp_path):
     connection = sqlite3.connect(tmp_path / "numbers", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("CREATE TABLE numbers (number)")
+    connection.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TABLE children (id REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
     yield connection
     connection.close()
 
@@ -137,6 +167,58 @@ async def test_a_work_that_fails_takes_no_neighbour_with_it(connection, commits,
     assert [1] * 5 == [work.settled for work in [*good, bad]]
 
 
+async def test_a_work_that_the_commit_refuses_is_found_in_few_commits(connection, commits, groups, numbers):
+    """Nobody knows which one it is: the group is halved until it is alone."""
+    works = [Dangling(connection, 33) if number == 33 else Insert(connection, number) for number in range(64)]
+    outcomes = await asyncio.gather(*commits.submit(works), return_exceptions=True)
+
+    assert [33] == [number for number, outcome in enumerate(outcomes) if isinstance(outcome, sqlite3.IntegrityError)]
+    assert [number for number in range(64) if number != 33] == numbers()
+    assert len(groups) <= 2 * 6 + 1
+
+
+async def test_a_work_that_fails_in_a_statement_costs_its_neighbours_two_commits(connection, commits, groups, numbers):
+    works = [Insert(connection, number) for number in range(100)]
+    works.insert(50, Poison(connection, ZeroDivisionError("bug")))
+    outcomes = await asyncio.gather(*commits.submit(works), return_exceptions=True)
+
+    assert [50] == [number for number, outcome in enumerate(outcomes) if isinstance(outcome, ZeroDivisionError)]
+    assert list(range(100)) == numbers()
+    assert len(groups) <= 4
+
+
+async def test_a_work_that_is_refused_disturbs_nobody(connection, commits, groups, numbers):
+    first, refused, last = commits.submit([Insert(connection, 1), Refused(connection, 2), Insert(connection, 3)])
+    with pytest.raises(RowTableNotFound):
+        await refused
+
+    assert [1, 3] == [await first, await last]
+    assert [1, 3] == numbers()
+    assert 1 == len(groups)
+
+
+async def test_a_table_with_a_long_queue_does_not_delay_another(connection, commits, groups):
+    """The other table's work is in the next group but one: the one that gathers when it comes."""
+    flood = commits.submit([Table(connection, number, GROUP_BYTES // 10, "flood") for number in range(100)])
+    await asyncio.sleep(0)
+    began = len(groups)
+    (quiet,) = commits.submit([Table(connection, -1, 1000, "quiet")])
+    await quiet
+
+    assert len(groups) <= began + 2
+    assert not all(future.done() for future in flood)
+
+    await asyncio.wait(flood)
+
+
+async def test_a_write_alone_waits_for_nothing_but_its_own_commit(connection, commits, groups):
+    for number in range(5):
+        await asyncio.wait(commits.submit([Insert(connection, number)]))
+
+        assert number + 1 == len(groups)
+        assert commits.idle
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -156,7 +238,8 @@ async def test_sqlites_errors_are_told_as_storage_errors(connection, commits, co
 
 
 async def test_work_goes_on_after_failures(connection, commits, numbers):
-    await asyncio.wait(commits.submit([Poison(connection, ZeroDivisionError()) for _ in range(500)]))
+    bad = commits.submit([Poison(connection, ZeroDivisionError()) for _ in range(500)])
+    await asyncio.gather(*bad, return_exceptions=True)
     await asyncio.wait(commits.submit([Insert(connection, 1)]))
 
     assert [1] == numbers()
@@ -194,6 +277,77 @@ async def test_a_waiter_that_gave_up_hinders_nobody(connection, commits, numbers
     await second
 
     assert [1, 2] == numbers()
+
+
+class OnTurns:
+    """Turns that somebody else has until `come` is set."""
+
+    def __init__(self):
+        self.come = threading.Event()
+        self.told = []
+        self.error = None
+
+    def enter(self):
+        self.told.append("enter")
+        return self.come.is_set()
+
+    def wait(self):
+        self.told.append("wait")
+        self.come.wait()
+        if self.error is not None:
+            raise self.error
+
+    def leave(self):
+        self.told.append("leave")
+
+    def give_up(self):
+        self.told.append("give up")
+
+
+async def test_another_processs_turn_is_waited_for_beside_the_loop(connection, runner, numbers):
+    turns = OnTurns()
+    commits = GroupCommit(connection, lambda: None, turns=turns)
+    (future,) = commits.submit([Insert(connection, 1)])
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+    assert not future.done()
+    turns.come.set()
+    await future
+    (future,) = commits.submit([Insert(connection, 2)])
+    await future
+    await commits.close()
+
+    assert ["enter", "wait", "leave", "enter", "leave"] == turns.told
+    assert [1, 2] == numbers()
+
+
+async def test_a_turn_ends_after_a_failure_too(connection, numbers):
+    turns = OnTurns()
+    turns.come.set()
+    commits = GroupCommit(connection, lambda: None, turns=turns)
+    for work in (Poison(connection, ZeroDivisionError()), Dangling(connection, 1)):
+        await asyncio.gather(*commits.submit([work]), return_exceptions=True)
+    await commits.close()
+
+    assert ["enter", "leave"] * 2 == turns.told
+    assert [] == numbers()
+
+
+async def test_a_turn_that_cannot_be_had_is_told_and_asked_for_again(connection, numbers):
+    turns = OnTurns()
+    turns.error = OSError(errno.ENOLCK, "No locks available")
+    commits = GroupCommit(connection, lambda: None, turns=turns)
+    (future,) = commits.submit([Insert(connection, 1)])
+    await asyncio.sleep(0)
+    turns.come.set()
+    with pytest.raises(StorageUnavailable, match="cannot be locked: No locks available"):
+        await future
+    (future,) = commits.submit([Insert(connection, 2)])
+    await future
+    await commits.close()
+
+    assert ["enter", "wait", "give up", "enter", "leave"] == turns.told
+    assert [2] == numbers()
 
 
 async def test_closing_waits_and_then_refuses(connection, commits, numbers):
