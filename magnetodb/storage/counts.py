@@ -133,8 +133,8 @@ class Counts:
     async def of(self, table: Table) -> dict[str, tuple[int, int]]:
         """(items, bytes) by the id of each row table of a table. Raises StorageErrors."""
         ids = [table.rows_id, *(index.rows_id for index in table.indexes.values())]
-        await self._load([each for each in ids if self._shared or not self._counter(each).loaded])
         counters = [(each, self._counter(each)) for each in ids]
+        await self._load([each for each, counter in counters if self._shared or not counter.loaded])
         # While an index is being filled, more may have been taken from it than was put there and counted.
         return {each: (max(counter.items, 0), max(counter.bytes, 0)) for each, counter in counters}
 

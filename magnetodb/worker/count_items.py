@@ -31,6 +31,9 @@ COUNTS_MAX: Final = 5
 TABLES_AT_ONCE: Final = 100
 """So many may wait for what others store."""
 
+RECOUNTED_ITEMS_MAX: Final = 100_000
+"""Of a table that is counted anew because a server on a cluster was killed."""
+
 
 class Counting:
     """The count of one table. `disturbances`: as they were at its beginning; `ended`: when all pages were counted;
@@ -88,8 +91,11 @@ async def advance(run: JobRun, task: Task) -> None:
 
 
 async def order_all(tables: Tables, driver: Any) -> None:
-    """Have all tables counted: nobody knows which sums were lost."""
+    """Have all tables counted: nobody knows which sums were lost. On a cluster the large ones keep theirs: some seconds
+    of one of many servers are not worth reading them all."""
     async for table in tables.all():
+        if tables.polled and (await tables.counts.of(table))[table.rows_id][0] > RECOUNTED_ITEMS_MAX:
+            continue
         await order_once(driver, COUNT_ITEMS, table.id, {"project": table.project, "name": table.name})
 
 

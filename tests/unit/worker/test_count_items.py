@@ -7,9 +7,9 @@ import pytest
 from magnetodb.errors import StorageFull
 from magnetodb.model.derived_rows import NOTHING
 from magnetodb.model.items import StoredItem
-from magnetodb.model.rows import TokenRange
+from magnetodb.model.rows import ANY, Change, RowKey, TokenRange
 from magnetodb.operations.cell import Cell
-from magnetodb.storage.counts import LOST_SECONDS, RENEW_SECONDS, UNCLEAN
+from magnetodb.storage.counts import COUNTS, LOST_SECONDS, RENEW_SECONDS, UNCLEAN
 from magnetodb.storage.generations import Freshness
 from magnetodb.storage.job_positions import done, order, tasks
 from magnetodb.storage.manager import StorageManager
@@ -201,11 +201,13 @@ async def store(*processes):
 
 async def test_each_process_knows_what_the_others_have_stored(world, samples, processes):
     one, two = processes
-    await one.tables.counts_of((await one.info()).table)
+    table = (await one.info()).table
+    before = (await one.tables.counts_of(table))["t_orders"], await counted(world)
     await two.put(samples.item(5000))
     await store(two)
 
-    assert await counted(world) == (await one.tables.counts_of((await one.info()).table))["t_orders"]
+    assert before[0] == before[1]
+    assert await counted(world) == (await one.tables.counts_of(table))["t_orders"]
 
 
 async def count_all(world, run, *beside):
@@ -298,3 +300,15 @@ async def test_how_many_processes_are_at_work_is_known(world, processes):
     await store(one)
 
     assert (2, 2) == (one.tables.counts.processes, two.tables.counts.processes)
+
+
+async def test_on_a_cluster_large_tables_are_not_read_for_a_few_seconds_of_one_server(world):
+    await world.tables.counts.flush()
+    process = await world.process(Freshness.POLLED)
+    info = await process.info()
+    await process.tables.create(replace(info.table, name="large", id="id-large", rows_id="t_large"))
+    large = Change(RowKey(COUNTS, b"t_large", b""), ANY, b"[%d,1]" % (count_items.RECOUNTED_ITEMS_MAX + 1))
+    await world.driver.commit([(large,)])
+    await count_items.order_all(process.tables, world.driver)
+
+    assert ["id-orders"] == [task.subject for task in await tasks(world.driver, COUNT_ITEMS)]
