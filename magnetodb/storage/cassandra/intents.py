@@ -17,8 +17,9 @@ from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, 
 from magnetodb.storage.cassandra.session_errors import CassandraError
 
 SLOT_MICROSECONDS: Final = 10_000_000
-SLOT_INTENTS_MAX: Final = 5_000
-"""A process takes another slot when one is so old, or has had so many intents: each of them leaves a tombstone."""
+SLOT_INTENTS_MAX: Final = 900
+"""A process takes another slot when one is so old, or has had so many intents: each of them leaves a tombstone, and
+Cassandra warns of reads that meet a thousand."""
 
 INTENT_SECONDS_MAX: Final = 60.0
 """An intent that is older is not relied upon: recovery may be through with its slot."""
@@ -100,6 +101,11 @@ class Intents:
 def time_of(slot: int) -> int:
     """When the slot began, in microseconds, by the clock of its process."""
     return (slot >> _RANDOM_BITS) * SLOT_MICROSECONDS
+
+
+def first_slot(microseconds: int) -> int:
+    """No slot of that time or later has a lower number."""
+    return microseconds // SLOT_MICROSECONDS << _RANDOM_BITS
 
 
 def hour_of(slot: int) -> int:

@@ -20,7 +20,7 @@ from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.equipment import Equipment
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
-from magnetodb.storage.cassandra.intents import SLOT_MICROSECONDS, Intent, hour_at, hour_of, time_of
+from magnetodb.storage.cassandra.intents import SLOT_MICROSECONDS, Intent, first_slot, hour_at, hour_of, time_of
 from magnetodb.storage.cassandra.item_row import Position, in_step, outstanding, plan_fence
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind
 from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
@@ -31,9 +31,10 @@ RECOVERY_AGE_SECONDS: Final = 30.0
 
 HOURS_NEAR: Final = (-1, 1)
 HOURS_FAR: Final = (-96, 24)
-"""Under which hours slots are looked for, counted from now: each time, and every FAR_SECONDS. Intents are kept for 72
-hours; clocks are less than a day off."""
+"""Under which hours slots are looked for, counted from now: each time, but only slots that are younger than
+NEAR_SECONDS; and every FAR_SECONDS. Intents are kept for 72 hours; clocks are less than a day off."""
 
+NEAR_SECONDS: Final = 1_200.0
 FAR_SECONDS: Final = 600.0
 QUIET_SECONDS: Final = 120.0
 """A slot that is so old and empty is not looked at any more."""
@@ -94,21 +95,24 @@ class Recovery:
 
     async def _slots(self) -> list[int]:
         """The slots that may hold intents that are old enough, as far as they are worth a look, oldest first."""
-        now, hour = monotonic(), hour_at(self._equipment.session.now())
+        now, time = monotonic(), self._equipment.session.now()
         far = self._far is None or now - self._far >= FAR_SECONDS
-        first, last = HOURS_FAR if far else HOURS_NEAR
+        hour, (first, last) = hour_at(time), HOURS_FAR if far else HOURS_NEAR
+        # Those that are forgotten have left tombstones, which the near look passes by.
+        least = 0 if far else first_slot(time - int(NEAR_SECONDS * 1_000_000))
         noted: list[int] = []
         hours = range(hour + first, hour + last + 1)
         for start in range(0, len(hours), ROWS_AT_ONCE):
-            calls = [_select(cql.SELECT_INTENT_SLOTS, (each,)) for each in hours[start : start + ROWS_AT_ONCE]]
+            calls = [_select(cql.SELECT_INTENT_SLOTS, (each, least)) for each in hours[start : start + ROWS_AT_ONCE]]
             for result in await self._equipment.session.execute_together(calls):
                 if isinstance(result, CassandraError):
                     raise result
                 noted += [slot for (slot,) in result.rows]
         if far:
             self._far = now
-            self._met = {slot: met for slot, met in self._met.items() if slot in set(noted)}
-            self._quiet &= set(noted)
+            known = set(noted)
+            self._met = {slot: met for slot, met in self._met.items() if slot in known}
+            self._quiet &= known
         for slot in noted:
             self._met.setdefault(slot, now)
         return [slot for slot in sorted(noted) if self._old_enough(slot) and self._worth_a_look(slot)]

@@ -68,7 +68,7 @@ class RandomCalls:
                 (cql.partitions(table), (-(2**63), 2**63 - 1, limit)),
                 (cql.SELECT_INTENTS, (self._pick((1, 2)), limit)),
                 (cql.SELECT_INTENTS_AFTER, (self._pick((1, 2)), self._pick((4, 5)), self._pick(TOKS), limit)),
-                (cql.SELECT_INTENT_SLOTS, (self._pick((1, 2)),)),
+                (cql.SELECT_INTENT_SLOTS, (self._pick((1, 2)), self._pick((0, 1, 2)))),
                 (cql.SELECT_TRANSACTION, (self._pick(TOKS),)),
             )
         )
