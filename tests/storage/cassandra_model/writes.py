@@ -27,7 +27,8 @@ class Mutation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a lightweight transaction came to. `found` are a failed one's current columns, of rows that are there."""
+    """What a lightweight transaction came to. `found` are a failed one's current columns, of rows that are there; if
+    there are none, {}."""
 
     applied: bool
     found: tuple[dict[str, object], ...]
@@ -167,4 +168,4 @@ def _current(
         if row is not None and row.live(second):
             cells = columns_of(table, key, clustering, row, second)
             found[clustering] = {name: cells.get(name) for name in columns}
-    return tuple([found[each] for each in sorted(found, key=order)])
+    return tuple([found[each] for each in sorted(found, key=order)]) or ({},)
