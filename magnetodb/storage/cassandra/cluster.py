@@ -6,7 +6,7 @@ come through it.
 
 import logging
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, Final, NamedTuple
@@ -16,14 +16,13 @@ from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import (
-    ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
     ExponentialReconnectionPolicy,
     FallthroughRetryPolicy,
     RetryPolicy,
     TokenAwarePolicy,
 )
-from cassandra.query import SimpleStatement, dict_factory, tuple_factory
+from cassandra.query import SimpleStatement, tuple_factory
 
 from magnetodb.errors import ClusterError, StorageUnavailable
 from magnetodb.storage.cassandra import cql
@@ -43,9 +42,6 @@ HEARTBEAT_TIMEOUT_SECONDS: Final = 3.0
 
 RECONNECT_SECONDS_MIN: Final = 0.5
 RECONNECT_SECONDS_MAX: Final = 10.0
-
-SPECULATE_SECONDS: Final = 0.2
-"""A read that is not answered after so long is sent to a second node as well."""
 
 READ_RETRIES_MAX: Final = 2
 
@@ -135,28 +131,25 @@ def _profiles(options: ClusterOptions) -> dict[object, ExecutionProfile]:
     balancing = TokenAwarePolicy(DCAwareRoundRobinPolicy(options.local_dc))
     serial = ConsistencyLevel.LOCAL_SERIAL
 
-    def profile(consistency: int, rows: object, retries: RetryPolicy, seconds: float, speculate: bool) -> object:
-        return ExecutionProfile(
-            balancing,
-            retries,
-            consistency,
-            serial,
-            seconds,
-            rows,
-            ConstantSpeculativeExecutionPolicy(SPECULATE_SECONDS, 1) if speculate else None,
-        )
+    def profile(consistency: int, rows: object, retries: RetryPolicy, seconds: float) -> object:
+        return ExecutionProfile(balancing, retries, consistency, serial, seconds, rows)
 
     once, again, seconds = FallthroughRetryPolicy(), ReadRetryPolicy(), options.request_timeout
     quorum, one = ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_ONE
     return {
-        Consistency.LOCAL_ONE.value: profile(one, tuple_factory, again, seconds, True),
-        Consistency.LOCAL_QUORUM.value: profile(quorum, tuple_factory, again, seconds, True),
-        Consistency.LOCAL_SERIAL.value: profile(serial, tuple_factory, again, seconds, False),
-        WRITES: profile(quorum, tuple_factory, once, seconds, False),
-        CONDITIONAL: profile(quorum, dict_factory, once, seconds, False),
-        SETUP: profile(one, tuple_factory, once, SCHEMA_AGREEMENT_SECONDS, False),
-        EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory, once, seconds, False),
+        Consistency.LOCAL_ONE.value: profile(one, named_rows, again, seconds),
+        Consistency.LOCAL_QUORUM.value: profile(quorum, named_rows, again, seconds),
+        Consistency.LOCAL_SERIAL.value: profile(serial, named_rows, again, seconds),
+        WRITES: profile(quorum, named_rows, once, seconds),
+        CONDITIONAL: profile(quorum, named_rows, once, seconds),
+        SETUP: profile(one, tuple_factory, once, SCHEMA_AGREEMENT_SECONDS),
+        EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory, once, seconds),
     }
+
+
+def named_rows(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Any:
+    """For the driver: the names of the columns and the rows."""
+    return names, rows
 
 
 def _tls(options: ClusterOptions) -> ssl.SSLContext | None:

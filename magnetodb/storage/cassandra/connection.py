@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import get_ident
 from time import time_ns
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedS
 from magnetodb.storage.cassandra.cluster import CONDITIONAL, SETUP, WRITES, Reached, reach
 from magnetodb.storage.cassandra.cluster_options import ClusterOptions
 from magnetodb.storage.cassandra.driver_errors import cassandra_error, prepare_error
-from magnetodb.storage.cassandra.loop_connection import connection_class
+from magnetodb.storage.cassandra.loop_connection import LoopConnection, connection_class
+from magnetodb.storage.cassandra.requests import Finish, Names, Requests, Rows
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Result
 from magnetodb.storage.cassandra.session_errors import Busy, CassandraError, OutcomeUnknown, Refused
 
@@ -44,26 +44,31 @@ DONE: Final = Result()
 class CassandraSession:
     """A DefiningSession. Made by `connect` in the event loop in which it is used; all methods belong there."""
 
-    def __init__(self, reached: Reached, options: ClusterOptions, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        reached: Reached,
+        options: ClusterOptions,
+        connections: type[LoopConnection],
+        threads: ThreadPoolExecutor,
+    ) -> None:
         self._cluster, self._session, self.batch_bytes_max = reached
         self._loop = asyncio.get_running_loop()
-        self._thread = get_ident()
         self._threads = threads
         self._keyspace = options.keyspace
         self._in_flight_max = options.in_flight_max
-        self._in_flight = 0
         self._prepared: dict[str, PreparedStatement] = {}
         self._preparing: dict[str, asyncio.Future[PreparedStatement]] = {}
         profile = self._session.get_execution_profile
         self._reads: dict[Consistency, ExecutionProfile] = {each: profile(each.value) for each in Consistency}
         self._writes: ExecutionProfile = profile(WRITES)
         self._conditional: ExecutionProfile = profile(CONDITIONAL)
+        self._requests = Requests(self._session, options, connections)
         self._is_closed = False
 
     @property
     def in_flight(self) -> int:
         """Calls under way."""
-        return self._in_flight
+        return self._requests.in_flight
 
     async def execute(self, call: Call) -> Result:
         """See Session."""
@@ -88,11 +93,7 @@ class CassandraSession:
     async def read(self, text: str, values: tuple[Any, ...], consistency: Consistency) -> list[tuple[Any, ...]]:
         """The rows of one SELECT, as `execute` brings them, for a little less."""
         prepared = self._prepared.get(text) or await self._prepare(text)
-        waiter = self._admit(urgent=False)
-        statement = prepared.bind(values)
-        statement.is_idempotent = True
-        self._start(statement, self._reads[consistency], waiter, _rows, read=True, logged=False)
-        rows: list[tuple[Any, ...]] = await waiter
+        rows: list[tuple[Any, ...]] = await self._read(prepared, values, consistency)
         return rows
 
     async def read_together(
@@ -105,11 +106,7 @@ class CassandraSession:
         waiters = []
         try:
             for text, values in reads:
-                waiter = self._admit(urgent=False)
-                statement = self._prepared[text].bind(values)
-                statement.is_idempotent = True
-                self._start(statement, self._reads[consistency], waiter, _rows, read=True, logged=False)
-                waiters.append(waiter)
+                waiters.append(self._read(self._prepared[text], values, consistency))
             return [await waiter for waiter in waiters]
         except CassandraError:
             for waiter in waiters:
@@ -143,13 +140,14 @@ class CassandraSession:
 
     def _send(self, call: Call) -> "asyncio.Future[Result]":
         """Send a call whose statements are prepared. Raises Busy."""
-        waiter = self._admit(urgent=call.urgent)
-        statements, kind, consistency, idempotent, _ = call
+        statements, kind, consistency, idempotent, urgent = call
+        finish: Finish
         if kind is Kind.CONDITIONAL:
             finish, profile, read = _conditional_result, self._conditional, False
         else:
             read = statements[0].text.startswith("SELECT")
             finish, profile = (_result, self._reads[consistency]) if read else (_done, self._writes)
+        self._admit(urgent=urgent)
         if len(statements) == 1 and kind is not Kind.LOGGED:
             statement = self._bind(statements[0])
             statement.is_idempotent = idempotent
@@ -157,54 +155,24 @@ class CassandraSession:
             statement = BatchStatement(BATCH_TYPES[kind])
             for bound in statements:
                 statement.add(self._bind(bound))
-        self._start(statement, profile, waiter, finish, read=read, logged=kind is Kind.LOGGED)
-        return waiter
+        return self._requests.begin(statement, profile, finish, read=read, logged=kind is Kind.LOGGED)
+
+    def _read(self, prepared: PreparedStatement, values: tuple[Any, ...], consistency: Consistency) -> Any:
+        """Send a SELECT; the future of its rows. Raises Busy."""
+        self._admit(urgent=False)
+        statement = prepared.bind(values)
+        statement.is_idempotent = True
+        return self._requests.begin(statement, self._reads[consistency], _rows, read=True)
 
     def _bind(self, bound: Bound) -> BoundStatement:
         return self._prepared[bound.text].bind(bound.values)
 
-    def _admit(self, *, urgent: bool) -> "asyncio.Future[Any]":
-        most = self._in_flight_max * URGENT_FACTOR if urgent else self._in_flight_max
-        if self._in_flight >= most:
-            raise Busy(f"{self._in_flight} calls to Cassandra are under way.")
+    def _admit(self, *, urgent: bool) -> None:
+        in_flight = self._requests.in_flight
+        if in_flight >= self._in_flight_max and (not urgent or in_flight >= self._in_flight_max * URGENT_FACTOR):
+            raise Busy(f"{in_flight} calls to Cassandra are under way.")
         if self._is_closed:
             raise Refused("The connection is closed.")
-        return self._loop.create_future()
-
-    def _start(
-        self,
-        statement: BoundStatement | BatchStatement,
-        profile: ExecutionProfile,
-        waiter: "asyncio.Future[Any]",
-        finish: Callable[[Any], Any],
-        *,
-        read: bool,
-        logged: bool,
-    ) -> None:
-        self._in_flight += 1
-        try:
-            future = self._session.execute_async(statement, execution_profile=profile)
-        except BaseException:
-            self._in_flight -= 1
-            raise
-        future.add_callbacks(self._succeeded, self._failed, (waiter, finish), None, (waiter, read, logged))
-
-    def _succeeded(self, rows: Any, waiter: "asyncio.Future[Any]", finish: Callable[[Any], Any]) -> None:
-        """The driver has the answer: in the loop's thread but for calls that were sent twice."""
-        if get_ident() != self._thread:
-            self._loop.call_soon_threadsafe(self._succeeded, rows, waiter, finish)
-            return
-        self._in_flight -= 1
-        if not waiter.done():
-            waiter.set_result(finish(rows))
-
-    def _failed(self, error: BaseException, waiter: "asyncio.Future[Any]", read: bool, logged: bool) -> None:
-        if get_ident() != self._thread:
-            self._loop.call_soon_threadsafe(self._failed, error, waiter, read, logged)
-            return
-        self._in_flight -= 1
-        if not waiter.done():
-            waiter.set_exception(cassandra_error(error, read=read, logged=logged))
 
     async def _prepare(self, text: str) -> PreparedStatement:
         """Have a statement prepared, once for all who need it now. Raises Refused or one of its kinds."""
@@ -240,13 +208,14 @@ async def connect(options: ClusterOptions) -> CassandraSession:
     Raises ClusterError if an operator has to do something, StorageUnavailable if it may help to try again.
     """
     loop = asyncio.get_running_loop()
+    connections = connection_class(loop)
     threads = ThreadPoolExecutor(2, thread_name_prefix="cassandra")
     try:
-        reached = await loop.run_in_executor(threads, reach, options, connection_class(loop))
+        reached = await loop.run_in_executor(threads, reach, options, connections)
     except BaseException:
         threads.shutdown(wait=False)
         raise
-    return CassandraSession(reached, options, threads)
+    return CassandraSession(reached, options, connections, threads)
 
 
 async def _outcome(waiter: "asyncio.Future[Result] | CassandraError") -> Result | CassandraError:
@@ -258,19 +227,25 @@ async def _outcome(waiter: "asyncio.Future[Result] | CassandraError") -> Result 
         return error
 
 
-def _rows(rows: Any) -> Any:
+def _rows(names: Names, rows: Rows) -> Any:
     return rows
 
 
-def _result(rows: Any) -> Result:
-    return Result(None, rows)
+def _result(names: Names, rows: Rows) -> Result:
+    return Result(None, rows or ())
 
 
-def _done(rows: Any) -> Result:
+def _done(names: Names, rows: Rows) -> Result:
     return DONE
 
 
-def _conditional_result(rows: list[dict[str, Any]]) -> Result:
-    if rows[0][APPLIED]:
+def _conditional_result(names: Names, rows: Rows) -> Result:
+    assert names is not None
+    assert rows is not None
+    applied = names.index(APPLIED)
+    if rows[0][applied]:
         return Result(True)
-    return Result(False, (), [{name: value for name, value in row.items() if name != APPLIED} for row in rows])
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for each in found:
+        del each[APPLIED]
+    return Result(False, (), found)
