@@ -52,7 +52,6 @@ class Writing:
             writing = writing.basis
         return False
 
-
     @property
     def last_not_lost(self) -> "Writing | None":
         """This write, or the last one ahead of it, that is not known to come to nothing."""
