@@ -497,12 +497,35 @@ class Tables:
         for attempt in range(GENERATION_ATTEMPTS_MAX):
             generation = await self._row(GENERATION)
             outcome = await self._commit((*changes, with_change(generation, what, table)))
-            if isinstance(outcome, Committed) or outcome.position < len(changes):
+            if isinstance(outcome, Committed):
                 return outcome
             await asyncio.sleep(random.random() * min(0.001 * 2**attempt, 0.1))
+            again = await self._again(changes)
+            if isinstance(again, Lost):
+                return again
+            changes = again
         raise ThrottlingException(
             "Rate of requests exceeds the allowed throughput. Too many changes of tables at once."
         )
+
+    async def _again(self, changes: Batch) -> Batch | Lost:
+        """Changes that were lost, to be made if all rows still are what they were expected to be: an attempt that came
+        to nothing may have given them a new version all the same."""
+        try:
+            rows = await self._driver.get([change.key for change in changes])
+        except StorageError as error:
+            raise service_error(error) from error
+        again = []
+        for position, (change, row) in enumerate(zip(changes, rows, strict=True)):
+            expected = change.expected
+            if isinstance(expected, Row):
+                if row is None or row.value != expected.value:
+                    return Lost(position)
+                change = change._replace(expected=row)
+            elif expected is ABSENT and row is not None:
+                return Lost(position)
+            again.append(change)
+        return tuple(again)
 
     async def _commit(self, batch: Batch) -> Committed | Lost:
         try:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,7 +80,8 @@ def test_requests_errors_capacity_and_commits_are_counted(own_client, figures_of
     assert 1 == figures["magnetodb_request_seconds_count", failed]
     assert 10 == figures["magnetodb_consumed_capacity_units_total", labels(kind="write", **orders)]
     assert 0.5 + 2 == figures["magnetodb_consumed_capacity_units_total", labels(kind="read", **orders)]
-    assert figures["magnetodb_commit_batches_count", ()] >= 5
+    if "MAGNETODB_TEST_CASSANDRA" not in os.environ:
+        assert figures["magnetodb_commit_batches_count", ()] >= 5
     assert any(name == "magnetodb_job_status" and value for (name, _), value in figures.items())
 
 

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import HTTPClientError
 
+pytestmark = pytest.mark.data_file
+
 ROOT = Path(__file__).parents[2]
 WORKERS = 2
 CONNECTIONS = 16

@@ -7,7 +7,7 @@ import pytest
 
 from magnetodb.errors import ResourceInUseException, ResourceNotFoundException, RowTableNotFound, ServiceUnavailable
 from magnetodb.model.items import StoredItem, canonical_item
-from magnetodb.model.rows import ANY, Change, RowKey, TokenRange
+from magnetodb.model.rows import ANY, Change, Lost, RowKey, TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.storage import generations
 from magnetodb.storage.generations import COPY_SECONDS_MAX, GENERATION, Freshness, Generation
@@ -201,6 +201,46 @@ async def test_many_changes_of_several_processes_at_once_are_all_noticed(world):
 
     assert 30 == Generation.of(row).number
     assert {f"t{each}" for each in range(30)} == {each.name for each in Generation.of(row).changes}
+
+
+class RestlessDriver:
+    """A driver that gives each row of a lost batch a new version, as one does that has to take back what it began."""
+
+    def __init__(self, driver):
+        self._driver = driver
+        self.lost = 0
+
+    def __getattr__(self, name):
+        return getattr(self._driver, name)
+
+    async def commit(self, batches):
+        outcomes = await self._driver.commit(batches)
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            if isinstance(outcome, Lost):
+                self.lost += 1
+                rows = [row for row in await self._driver.get([change.key for change in batch]) if row is not None]
+                await self._driver.commit([(Change(row.key, row, row.value),) for row in rows])
+        return outcomes
+
+
+async def test_a_change_that_loses_to_another_table_is_made_whatever_became_of_versions(world):
+    restless = RestlessDriver(world.driver)
+    processes = [Process(restless, world, Freshness.STRICT) for _ in range(3)]
+    await processes[0].tables.open()
+    await asyncio.gather(*[process.tables.create(table(name=f"t{each}")) for each, process in enumerate(processes)])
+    infos = [await process.info(f"t{each}") for each, process in enumerate(processes)]
+    await asyncio.gather(
+        *[
+            process.tables.update(replace(info.table, deletion_protection=True))
+            for process, info in zip(processes, infos, strict=True)
+        ]
+    )
+    tables = [(await processes[0].info(f"t{each}")).table for each in range(3)]
+    await asyncio.gather(*[process.tables.delete(each) for process, each in zip(processes, tables, strict=True)])
+
+    assert restless.lost
+    assert all(each.deletion_protection for each in tables)
+    assert [] == await processes[0].tables.list("p", None, 10)
 
 
 # ---- changes that a process left half done
