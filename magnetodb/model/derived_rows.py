@@ -75,7 +75,7 @@ def index_writes(keys: TableKeys, old: StoredItem | None, new: StoredItem | None
     new_item = new.item if new is not None else None
     for codec in keys.maintained:
         before = codec.row_key(old_item) if old_item is not None else None
-        after = codec.row_key(new_item) if new_item is not None else None
+        after = codec.row_key(new_item) if new_item is not None and codec not in keys.only_deleted else None
         if before != after or (after is not None and _projection_differs(codec, old, new)):
             yield IndexWrite(codec, before, after)
 

@@ -44,7 +44,17 @@ _Encode = Callable[[Mapping[str, AttributeValue]], bytes | None]
 class TableKeys:
     """The keys of a table and its indexes. Immutable; right as long as its `table` is the current one."""
 
-    __slots__ = ("_index_attributes", "_string_key", "base", "derives", "expiry", "indexes", "maintained", "table")
+    __slots__ = (
+        "_index_attributes",
+        "_string_key",
+        "base",
+        "derives",
+        "expiry",
+        "indexes",
+        "maintained",
+        "only_deleted",
+        "table",
+    )
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -55,6 +65,11 @@ class TableKeys:
             codec for name, codec in self.indexes.items() if table.indexes[name].status != "DELETING"
         )
         """Codecs of the indexes that a write keeps in step."""
+        self.only_deleted = tuple(
+            codec for codec in self.maintained if codec.index is not None and codec.index is table.unfilled_index
+        )
+        """Those of them in which writes put no rows yet: a row that one process puts must be deleted by every other one
+        that changes the item, and not all of them know of the index."""
         self.expiry = _expiry(table, self.base)
         """Codec of the rows that say when items expire, which a write keeps in step too. None: items do not expire."""
         self.derives = bool(self.maintained) or self.expiry is not None

@@ -121,6 +121,12 @@ class Table:
             return None
         return next((index for index in self.indexes.values() if index.status in ("CREATING", "DELETING")), None)
 
+    @property
+    def unfilled_index(self) -> Index | None:
+        """The index of an existing table that is coming and is not being filled yet."""
+        index = self.changing_index
+        return index if index is not None and index.status == "CREATING" and not index.backfilling else None
+
     def with_index(self, index: Index) -> Self:
         """The same table with one index added or replaced."""
         return replace(self, indexes=self.indexes | {index.name: index})

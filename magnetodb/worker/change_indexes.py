@@ -1,8 +1,9 @@
 """Fills new indexes of existing tables, and removes old ones: what UpdateTable began, one index of a table at a time.
 
-Writers keep a new index in step from the moment at which it is CREATING; this job goes through the items that were
-there before. Each is committed as a check of the item's row that carries the index row: lost if the item was written
-meanwhile, and then looked at again. So an index row is never older than its item, whoever comes first.
+A new index is CREATING, and writers only delete in it what others may have put; then it is filled, and writers keep it
+in step, while this job goes through the items that were there before. Each is committed as a check of the item's row
+that carries the index row: lost if the item was written meanwhile, and then looked at again. So an index row is never
+older than its item, whoever comes first.
 
 Where several processes write, each step waits until all of them know of the one before (`settling`).
 """
@@ -63,7 +64,7 @@ async def step(run: JobRun) -> bool:
         if info is None or index is None:
             await run.driver.commit([(done(task),)])
             return True
-        if index.backfilling or await settled(run, info.table):
+        if await settled(run, info.table):
             await change(run, info, index, task)
             return True
     return False

@@ -133,3 +133,17 @@ def test_an_expiry_is_no_index_to_those_who_count_and_charge() -> None:
     writes = list(index_writes(expiring(), None, expiring_item(7, g="1")))
 
     assert ["by_g"] == [write.codec.index.name for write in writes if write.codec.index is not None]
+
+
+def test_of_a_new_index_that_is_not_filled_yet_rows_are_only_deleted() -> None:
+    """A writer that does not know of the index must not leave a row there that another one has put."""
+    index = replace(keys().table.indexes["by_g"], status="CREATING")
+    table = replace(keys().table, indexes={"by_g": index}, status="UPDATING")
+    coming = TableKeys(table)
+    filled = TableKeys(table.with_index(replace(index, backfilling=True)))
+    new = stored(g="2")
+
+    assert derived(coming, stored(g="1"), new).rows == (row(b"1", None),)
+    assert derived(coming, new, stored(g="2", x="1")).rows == (row(b"2", None),)
+    assert derived(coming, None, new).rows == ()
+    assert derived(filled, None, new).rows == (row(b"2", new.value),)
