@@ -66,9 +66,10 @@ class ClusterStorage:
             self._connecting.cancel()
             await asyncio.wait((self._connecting,))
         try:
-            await self.tables.counts.close()
+            if self.driver.is_there:
+                await self.tables.counts.close()
         except StorageError as error:
-            _log.warning("The tables will be counted anew: %s", error)
+            _log.warning("What was written in the last seconds is not counted: %s", error)
         finally:
             await self.driver.close()
 

@@ -19,6 +19,11 @@ class LateDriver:
         self.epochs = CommitEpochs()
         self._driver: StorageDriver | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody has arrived who has not left."""
+        return self._driver is not None
+
     def arrive(self, driver: StorageDriver) -> None:
         """From now on this one does everything."""
         self._driver = driver

@@ -23,6 +23,9 @@ BACKOFF_SECONDS: Final = 0.5
 LEASE_RETRY_SECONDS: Final = 5.0
 """How often a process asks for a lease that another has."""
 
+LOUD_SECONDS: Final = 5.0
+"""Failures that are so far apart are all logged."""
+
 REST: Final = 0.1
 """Pause between two steps, in multiples of the time that the last one took."""
 
@@ -80,8 +83,7 @@ class Worker:
             if late:
                 await asyncio.wait(late)
         self._tasks = []
-        for job in self._running:
-            await job.release()
+        await asyncio.gather(*[job.release() for job in self._running])
 
     def wake(self, name: str | None = None) -> None:
         """End the rest of a job, or of all: something is due, or the clock was moved."""
@@ -210,7 +212,10 @@ class _RunningJob:
         self._become("failing")
         pause: float = min(BACKOFF_SECONDS * 2 ** min(self._failures - 1, 20), self._job.retry_seconds_max)
         expected = isinstance(error, StorageError | ServiceError)
-        _log.warning(
+        # A job that tries again in a second says so less and less often.
+        level = logging.WARNING if self._failures & (self._failures - 1) == 0 or pause > LOUD_SECONDS else logging.DEBUG
+        _log.log(
+            level,
             "Job %s failed (%d in a row), next attempt in %.1f s: %s",
             self.name,
             self._failures,
