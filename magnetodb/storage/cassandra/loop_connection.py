@@ -161,23 +161,23 @@ class LoopConnection(Connection):  # type: ignore[misc]
             self._send(memoryview(b"".join(out)))
 
     def _send(self, data: memoryview) -> None:
+        send = self._socket.send
         try:
-            sent = self._socket.send(data)
+            # Over TLS a record at a time is taken.
+            while data:
+                data = data[send(data) :]
         except WAITING:
-            sent = 0
+            if self._unsent is None:
+                self.loop.add_writer(self._socket.fileno(), self._send_rest)
+            self._unsent = data
         except OSError as error:
             self.defunct(error)
-            return
-        if sent == len(data):
+        else:
             if self._unsent is not None:
-                self.loop.remove_writer(self._socket.fileno())
                 self._unsent = None
+                self.loop.remove_writer(self._socket.fileno())
                 if self._out:
                     self.loop.call_soon(self._flush)
-            return
-        if self._unsent is None:
-            self.loop.add_writer(self._socket.fileno(), self._send_rest)
-        self._unsent = data[sent:]
 
     def _send_rest(self) -> None:
         if self._unsent is not None:

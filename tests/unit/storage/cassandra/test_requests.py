@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 from types import SimpleNamespace
 
@@ -36,8 +38,9 @@ UNPREPARED = (ERROR, struct.pack(">ih", 0x2500, 2) + b"no" + struct.pack(">h", 2
 class Node:
     """Answers each EXECUTE with what comes next in `script`; hangs up when it is at an end."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.script = []
+        self._tls = tls
         self.executed = threading.Semaphore(0)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = self._server.getsockname()
@@ -45,12 +48,15 @@ class Node:
 
     def _serve(self):
         connection, _ = self._server.accept()
-        with connection:
-            while (header := connection.recv(9, socket.MSG_WAITALL)) != b"":
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        with connection, connection.makefile("rb") as incoming:
+            while (header := incoming.read(9)) != b"":
                 _, _, stream, opcode, length = HEADER.unpack(header)
-                connection.recv(length, socket.MSG_WAITALL)
+                incoming.read(length)
                 answer = self._answer(opcode)
                 if answer == "hang up":
+                    connection.shutdown(socket.SHUT_RDWR)
                     return
                 if answer is not SILENCE:
                     connection.sendall(HEADER.pack(0x84, 0, stream, answer[0], len(answer[1])) + answer[1])
@@ -138,14 +144,18 @@ class World:
 
 @pytest.fixture
 def world(runner):
+    yield from played(runner, Node())
+
+
+def played(runner, node, **more):
+    """The world of a node."""
     loop = runner.get_loop()
-    node = Node()
 
     async def connected():
         connections = connection_class(loop)
         assert issubclass(connections, Connection)
         host, port = node.address
-        options = {"port": port, "protocol_version": 4, "compression": False}
+        options = {"port": port, "protocol_version": 4, "compression": False, **more}
         connection = await loop.run_in_executor(None, lambda: connections.factory(host, ANSWER_SECONDS_MAX, **options))
         return World(loop, node, connection, {"first": Pool(connection)})
 
@@ -291,6 +301,36 @@ async def test_who_has_given_up_is_not_told(world):
     await until(lambda: world.requests.in_flight == 0)
 
     assert waiter.cancelled()
+
+
+@pytest.fixture
+def encrypted(runner, tmp_path):
+    """A world whose connection is encrypted."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *subject]
+    subprocess.run(made, check=True, capture_output=True)
+    node_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    node_side.load_cert_chain(certificate, key)
+    yield from played(runner, Node(node_side), ssl_context=ssl.create_default_context(cafile=certificate))
+
+
+async def test_answers_of_many_records_come_whole_over_an_encrypted_connection(encrypted):
+    value = bytes(range(256)) * 2000
+    large = (RESULT, struct.pack(">iiiii", 2, 4, 2, 1, len(value)) + value + struct.pack(">i", -1))
+    for _ in range(5):
+        assert [(value, None)] == list(await encrypted.ask(large))
+
+    assert [(b"v", None)] == list(await encrypted.ask(ROW))
+
+
+async def test_large_writes_go_out_whole_over_an_encrypted_connection(encrypted):
+    encrypted.node.script = [VOID] * 20
+    encrypted.requests.timeout = ANSWER_SECONDS_MAX
+    statement = encrypted.prepared.bind((bytes(1_000_000),))
+    waiters = [encrypted.requests.begin(statement, encrypted.profile, lambda *_: "done", read=False) for _ in range(20)]
+
+    assert ["done"] * 20 == await asyncio.gather(*waiters)
 
 
 async def until(condition):
