@@ -13,6 +13,27 @@ MERGES_MAX: Final = 500_000
 """So many merges are remembered: the explorer meets the same ones again and again."""
 
 
+class Hashed:
+    """A value whose hash is computed once. Equal if its parts are."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, parts: tuple[object, ...]) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            type(self) is type(other) and self._hash == other._hash and self._parts == other._parts  # type: ignore[attr-defined]
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._parts!r}"
+
+
 class Cell(NamedTuple):
     """One column's value. `value` None is a tombstone. `expires` is the second in which an expiring cell ends.
 

@@ -113,9 +113,9 @@ class Database:
     def with_mutations(self, mutations: Sequence[Mutation]) -> "Database":
         """After the delivery of mutations. Those of tables that are gone are dropped, as Cassandra does."""
         partitions = dict(self.partitions)
-        for table, key, rows in mutations:
-            if table in self.tables:
-                partitions[table, key] = partitions.get((table, key), NOTHING).merged(rows)
+        for each in mutations:
+            if each.table in self.tables:
+                partitions[each.where] = partitions.get(each.where, NOTHING).merged(each.rows)
         return Database(self.tables, partitions)
 
     def mutations(self, statements: Statements, timestamp: int, second: int) -> tuple[Mutation, ...]:

@@ -139,7 +139,7 @@ def described(event: Event, names: list[str]) -> str:
         told = f"{call.kind.value} {call.consistency.value} "
         told += "; ".join(f"{text} {values}" for text, values in subject.statements)
     elif isinstance(subject, Mutation):
-        told = f"{subject.table} {subject.key} {subject.rows}"
+        told = f"{subject.where} {subject.rows}"
     elif isinstance(subject, Request):
         told = f"{len(subject.calls)} calls"
     return f"{who}{event.what}: {told}{'. The process crashes' if event.crash else ''}"

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from magnetodb.storage.cassandra.session import Call, Kind, Result
 from magnetodb.storage.cassandra.session_errors import CassandraError
+from tests.storage.cassandra_model.cells import Hashed
 from tests.storage.cassandra_model.fake_session import check_call, is_read, partition_read, statements_of
 from tests.storage.cassandra_model.statements import parse
 
@@ -30,24 +31,29 @@ RUN_SECONDS_MAX: Final = 1.0
 chance."""
 
 
-class Answer(NamedTuple):
+class Answer(Hashed):
     """A Result or an error, hashable: `found` are items of dicts."""
 
-    applied: bool | None = None
-    rows: tuple[tuple[Any, ...], ...] = ()
-    found: tuple[tuple[tuple[str, Any], ...], ...] = ()
-    error: type[CassandraError] | None = None
+    __slots__ = ("applied", "error", "found", "rows")
+
+    def __init__(
+        self,
+        applied: bool | None = None,
+        rows: tuple[tuple[Any, ...], ...] = (),
+        found: tuple[tuple[tuple[str, Any], ...], ...] = (),
+        error: type[CassandraError] | None = None,
+    ) -> None:
+        self.applied = applied
+        self.rows = rows
+        self.found = found
+        self.error = error
+        super().__init__((applied, rows, found, error))
 
     def value(self) -> Result | CassandraError:
         """As the session returns it."""
         if self.error is not None:
             return self.error()
         return Result(self.applied, self.rows, [dict(each) for each in self.found])
-
-
-def answer(result: Result) -> Answer:
-    """A result, hashable."""
-    return Answer(result.applied, tuple(result.rows), tuple([tuple(sorted(each.items())) for each in result.found]))
 
 
 class Asked:

@@ -188,14 +188,14 @@ def small_scenarios() -> Iterator[Scenario]:
 
 def large_scenarios() -> Iterator[Scenario]:
     """Those for a machine that has the time."""
-    for before in ((), A):
-        for keys in itertools.product((b"AA", b"BB", b"AB", None), repeat=2):
-            for clocks in ((5, 50), (50, 5)):
-                yield two_writers(before, *keys, clocks, faults=2)
-                yield two_writers(before, *keys, clocks, recovery=7)
-                yield two_writers(before, *keys, clocks, recovery=100, attempts=1, faults=1)
-    yield two_writers(A, b"BB", b"AC", recovery=7, attempts=1, faults=1, in_order=False)
-    yield two_writers(A, b"BB", b"AC", recovery=7, attempts=1, faults=1, build=DirectPath())
+    keys = (b"AA", b"BB", b"AB", None)
+    for before, first, second, clocks in itertools.product(((), A), keys, keys, ((5, 50), (50, 5))):
+        yield two_writers(before, first, second, clocks, faults=1)
+        yield two_writers(before, first, second, clocks, recovery=7, attempts=1)
+    for before, first, second in (((), b"AA", b"AB"), (A, b"BB", b"AC"), (A, None, b"AB")):
+        yield two_writers(before, first, second, faults=2)
+        yield two_writers(before, first, second, recovery=7)
+        yield two_writers(before, first, second, (50, 5), recovery=100, attempts=1, faults=1)
     for before_both in (True, False):
         yield transactions(before=before_both)
         yield transactions(before=before_both, faults=1)

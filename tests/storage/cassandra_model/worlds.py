@@ -15,9 +15,9 @@ from magnetodb.storage.cassandra.session_errors import (
     BatchLogUnreached,
     CassandraError,
     OutcomeUnknown,
-    TableGone,
 )
-from tests.storage.cassandra_model.database import Database, NoSuchTable
+from tests.storage.cassandra_model.cells import Hashed
+from tests.storage.cassandra_model.database import Database
 from tests.storage.cassandra_model.fake_session import BALLOT_FIRST
 from tests.storage.cassandra_model.processes import Answer, Asked, Ended, Moment, Program, Request, Started
 from tests.storage.cassandra_model.terms import Values
@@ -33,11 +33,15 @@ WITHOUT_END: Final = 1_000
 """So many crashes: they are not counted."""
 
 
-class OnItsWay(NamedTuple):
+class OnItsWay(Hashed):
     """A mutation or a lightweight transaction that has left its process."""
 
-    what: "Mutation | Statements"
-    certain: bool
+    __slots__ = ("certain", "what")
+
+    def __init__(self, what: "Mutation | Statements", certain: bool) -> None:
+        self.what = what
+        self.certain = certain
+        super().__init__((what, certain))
 
 
 class Logged(NamedTuple):
@@ -126,6 +130,10 @@ class Possibilities:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._databases: dict[Database, Database] = {}
+        self._arrivals: dict[tuple[Database, OnItsWay], Database] = {}
+        self._reads: dict[tuple[Database, Asked], Answer] = {}
+        self._decisions: dict[tuple[Database, Asked], tuple[Database, Answer]] = {}
+        self._writes: dict[Asked, tuple[Mutation, ...]] = {}
 
     def successors(self, world: World) -> Iterator[Step]:
         """Every world that may come next; but of those that differ only in the order of what nobody can tell, one."""
@@ -135,10 +143,9 @@ class Possibilities:
                     if self._is_private(world, number, request):
                         yield from self._process_steps(world, number, process)
                         return
-        quiet = world.quiet
         for each in world.on_its_way:
             # When nobody does anything any more, the order of what is certain to arrive does not matter.
-            if not each.certain or not quiet:
+            if not each.certain or not world.quiet:
                 yield Event("arrives", None, each.what), self._arrived(world, each)
         for number, process in enumerate(world.processes):
             if type(process) is Process:
@@ -201,18 +208,21 @@ class Possibilities:
 
     def _arrived(self, world: World, each: OnItsWay) -> World:
         database, on_its_way, processes, crashes, faults = world
-        if isinstance(each.what, Mutation):
-            database = database.with_mutations((each.what,))
-        else:
-            database = _conditional(database, each.what)[0]
-        return self._acknowledged(World(self._same(database), on_its_way - {each}, processes, crashes, faults))
+        after = self._arrivals.get((database, each))
+        if after is None:
+            if isinstance(each.what, Mutation):
+                after = self._same(database.with_mutations((each.what,)))
+            else:
+                after = self._same(_conditional(database, each.what)[0])
+            self._arrivals[database, each] = after
+        return self._acknowledged(World(after, on_its_way - {each}, processes, crashes, faults))
 
     def _crashed(self, world: World, number: int) -> World:
         crashes = world.crashes if world.crashes == WITHOUT_END else world.crashes - 1
         return self._settled(_with_process(world, number, CRASHED)._replace(crashes=crashes))
 
     def _read_together(self, world: World, number: int, request: Request) -> World:
-        answers = tuple([_read(world.database, asked) for asked in request.calls])
+        answers = tuple([self._read(world.database, asked) for asked in request.calls])
         process = _begun(world, number)
         return self._going(
             world, number, Process(process.moment.after(request.number, answers), (), process.began_after)
@@ -221,17 +231,32 @@ class Possibilities:
     def _outcomes(self, world: World, number: int, asked: Asked) -> "Iterator[Outcome]":
         """What a call may come to."""
         if asked.reads:
-            return _read_outcomes(world, asked)
+            return self._read_outcomes(world, asked)
         if asked.conditional:
             return self._conditional_outcomes(world, asked)
         return self._write_outcomes(world, number, asked)
 
+    def _read(self, database: Database, asked: Asked) -> Answer:
+        known = self._reads.get((database, asked))
+        if known is None:
+            ((text, values),) = asked.statements
+            known = self._reads[database, asked] = Answer(None, database.rows(text, values, SECOND))
+        return known
+
+    def _read_outcomes(self, world: World, asked: Asked) -> "Iterator[Outcome]":
+        yield "reads", world, self._read(world.database, asked)
+        if world.faults:
+            yield "fails to read", world._replace(faults=world.faults - 1), Answer(error=OutcomeUnknown)
+
     def _conditional_outcomes(self, world: World, asked: Asked) -> "Iterator[Outcome]":
-        database, told = _conditional(world.database, asked.statements)
-        database = self._same(database)
+        known = self._decisions.get((world.database, asked))
+        if known is None:
+            database, told = _conditional(world.database, asked.statements)
+            known = self._decisions[world.database, asked] = (self._same(database), told)
+        database, told = known
         what = "is applied" if told.applied else "is not applied"
         yield what, world._replace(database=database), told
-        if world.faults and told.error is None:
+        if world.faults:
             unknown = Answer(error=OutcomeUnknown)
             faulty = world._replace(faults=world.faults - 1)
             yield "times out and was not taken", faulty, unknown
@@ -243,12 +268,11 @@ class Possibilities:
     def _write_outcomes(self, world: World, number: int, asked: Asked) -> "Iterator[Outcome]":
         process = world.processes[number]
         assert isinstance(process, Process)
-        try:
-            # The timestamp is the client's where a statement has none of its own.
+        # No table is dropped meanwhile. The timestamp is the client's where a statement has none of its own.
+        mutations = self._writes.get(asked)
+        if mutations is None:
             mutations = world.database.mutations(asked.statements, process.moment.clock, SECOND)
-        except NoSuchTable:
-            yield "finds no table", world, Answer(error=TableGone)
-            return
+            self._writes[asked] = mutations
         if len(mutations) == 1:
             database = self._same(world.database.with_mutations(mutations))
             yield "is written", world._replace(database=database), Answer()
@@ -315,7 +339,7 @@ class Possibilities:
             still = next((each for each in moment.requests if self._is_still(each)), None)
             if still is None:
                 break
-            moment = moment.after(still.number, tuple([_read(world.database, asked) for asked in still.calls]))
+            moment = moment.after(still.number, tuple([self._read(world.database, asked) for asked in still.calls]))
         if moment is not process.moment:
             process = Process(moment, process.served, process.began_after)
         if moment.ended is None:
@@ -341,7 +365,11 @@ class Possibilities:
     def _acknowledged(self, world: World) -> World:
         """Tell the processes whose batches have arrived."""
         for number, process in enumerate(world.processes):
-            if type(process) is Process and any(type(told) is Logged for _, _, told in process.served):
+            if (
+                type(process) is Process
+                and process.served
+                and any(type(told) is Logged for _, _, told in process.served)
+            ):
                 for request in process.moment.requests:
                     if any(asked == request.number for asked, _, _ in process.served):
                         world = self._complete(world, number, request)
@@ -351,25 +379,8 @@ class Possibilities:
 Outcome = tuple[str, World, Answer | Logged]
 
 
-def _read_outcomes(world: World, asked: Asked) -> Iterator[Outcome]:
-    yield "reads", world, _read(world.database, asked)
-    if world.faults:
-        yield "fails to read", world._replace(faults=world.faults - 1), Answer(error=OutcomeUnknown)
-
-
-def _read(database: Database, asked: Asked) -> Answer:
-    ((text, values),) = asked.statements
-    try:
-        return Answer(None, database.rows(text, values, SECOND))
-    except NoSuchTable:
-        return Answer(error=TableGone)
-
-
 def _conditional(database: Database, statements: Statements) -> tuple[Database, Answer]:
-    try:
-        database, outcome = database.compare_and_set(statements, BALLOT_FIRST, SECOND)
-    except NoSuchTable:
-        return database, Answer(error=TableGone)
+    database, outcome = database.compare_and_set(statements, BALLOT_FIRST, SECOND)
     return database, Answer(outcome.applied, (), tuple([tuple(sorted(each.items())) for each in outcome.found]))
 
 

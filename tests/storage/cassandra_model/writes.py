@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from tests.storage.cassandra_model.cells import NOTHING, Cell, Liveness, Partition, Rows, StoredRow
+from tests.storage.cassandra_model.cells import NOTHING, Cell, Hashed, Liveness, Partition, Rows, StoredRow
 from tests.storage.cassandra_model.statements import CreateTable, UnknownCql, Write, parse
 from tests.storage.cassandra_model.terms import Values, columns_of, compare, options, order, value_of, whole
 
@@ -18,12 +18,16 @@ Statements = tuple[tuple[str, Values], ...]
 """Texts and what is bound."""
 
 
-class Mutation(NamedTuple):
+class Mutation(Hashed):
     """What a write does to one partition of one table: all of it is seen, or nothing."""
 
-    table: str
-    key: Values
-    rows: Rows
+    __slots__ = ("rows", "table", "where")
+
+    def __init__(self, table: str, key: Values, rows: Rows) -> None:
+        self.table = table
+        self.where = (table, key)
+        self.rows = rows
+        super().__init__((table, key, rows))
 
 
 class Outcome(NamedTuple):
@@ -75,8 +79,8 @@ def together(mutations: Sequence[Mutation]) -> tuple[Mutation, ...]:
     if len(mutations) == 1:
         return tuple(mutations)
     found: dict[PartitionName, Partition] = {}
-    for table, key, rows in mutations:
-        found[table, key] = found.get((table, key), NOTHING).merged(rows)
+    for each in mutations:
+        found[each.where] = found.get(each.where, NOTHING).merged(each.rows)
     return tuple([Mutation(table, key, partition.rows) for (table, key), partition in found.items()])
 
 
