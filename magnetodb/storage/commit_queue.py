@@ -32,6 +32,8 @@ class Work:
     arrival: int
     """In the order of arrival."""
     future: "asyncio.Future[Any]"
+    lost = False
+    """`apply` has written nothing, because the storage is not as the work expects."""
     refusal: StorageError | None = None
     """What its waiter gets instead of a result: `apply` has written nothing for it."""
 

@@ -30,6 +30,9 @@ COMMIT_BITS_MAX = 16
 HOLD_SECONDS_MAX = 0.002
 """Statements run so long before the loop gets its turn."""
 
+CHANCES_MAX: Final = 4
+"""Whoever has lost has so many rounds of the loop to come again in the same turn."""
+
 BUSY_SECONDS: Final = 0.001
 BUSY_SECONDS_MAX: Final = 1.0
 """SQLite itself says busy for a moment while another process repairs the log's index after a kill: so often, and so
@@ -80,6 +83,7 @@ class GroupCommit:
         self._group: list[Work] = []
         self._group_size = 0
         self._current: Work | None = None
+        self._chances = 0
         self._busy_until = 0.0
         self._closed = False
         self._drained: asyncio.Future[None] | None = None
@@ -168,14 +172,23 @@ class GroupCommit:
                 if not work.apply(deadline):
                     self._soon(self._apply)
                     return
-                group.append(work)
                 self._current = None
+                if work.lost and not group:
+                    # To what is committed. Who hears it now can decide anew in the same turn, and cannot lose again.
+                    self._settle(work, durable=False)
+                    self._chances = CHANCES_MAX
+                else:
+                    group.append(work)
                 if taken and monotonic() > deadline:
                     self._soon(self._apply)
                     return
         except Exception as error:
             # Whatever it is, the waiters must hear of it and the next group must begin.
             self._failed(error)
+            return
+        if self._chances and not group:
+            self._chances -= 1
+            self._soon(self._apply)
             return
         self._jobs.put(self._commit)
 
@@ -240,14 +253,18 @@ class GroupCommit:
         self.sizes[len(group).bit_length()] += 1
         self.works += len(group)
         for work in group:
-            work.settle(durable=True)
-            if work.future.done():
-                continue
-            if work.refusal is None:
-                work.future.set_result(work.result())
-            else:
-                work.future.set_exception(work.refusal)
+            self._settle(work, durable=True)
         self._go_on()
+
+    @staticmethod
+    def _settle(work: Work, *, durable: bool) -> None:
+        work.settle(durable=durable)
+        if work.future.done():
+            return
+        if work.refusal is None:
+            work.future.set_result(work.result())
+        else:
+            work.future.set_exception(work.refusal)
 
     def _failed(self, error: Exception) -> None:
         """Nothing of the group was written. Where one work is to blame it is tried again alone, between those before
@@ -302,7 +319,7 @@ class GroupCommit:
         """Those whose statements have run. Nothing is taken any more."""
         group = self._group
         self._group = []
-        self._group_size = 0
+        self._group_size = self._chances = 0
         self._current = None
         self._taken.clear()
         return group

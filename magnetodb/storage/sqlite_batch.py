@@ -77,7 +77,7 @@ class BatchWork(Work):
 
     __slots__ = (
         "_blind", "_cache", "_changes", "_checked", "_checks", "_connection", "_derived_keys", "_generation", "_lost",
-        "_mark", "_next", "_others", "_pending", "_tables", "_writes", "refusal", "size", "table", "written",
+        "_mark", "_next", "_others", "_pending", "_tables", "_writes", "lost", "refusal", "size", "table", "written",
     )  # fmt: skip
 
     def __init__(
@@ -122,32 +122,36 @@ class BatchWork(Work):
             self._checks = changes if len(self._writes) > 1 else checks
         self._checked = self._next = 0
         self._lost: int | None = None
+        self.lost = False
 
     def restart(self) -> None:
         """See Work."""
         self._checked = self._next = 0
         self._lost = None
+        self.lost = False
 
     def apply(self, deadline: float) -> bool:
         """See Work. A batch is refused if a table was dropped since it was planned: its rows would stay for ever."""
         if self._generation != self._tables.generation and not self._has_tables():
-            self._lost = 0
-            return True
+            return self._lose(0)
         if self._others is not None:
             self._mark_rows(self._others)
         checks, writes = self._checks, self._writes
         while self._checked < len(checks):
             if not self._holds(checks[self._checked]):
-                self._lost = next(planned.place for planned in self._changes if not self._holds(planned))
-                return True
+                return self._lose(next(planned.place for planned in self._changes if not self._holds(planned)))
             self._checked += 1
         while self._next < len(writes):
             if self._next and monotonic() > deadline:
                 return False
             if not self._write(writes[self._next]):
-                self._lost = writes[self._next].place
-                return True
+                return self._lose(writes[self._next].place)
             self._next += 1
+        return True
+
+    def _lose(self, place: int) -> bool:
+        self._lost = place
+        self.lost = True
         return True
 
     def result(self) -> Committed | Lost:

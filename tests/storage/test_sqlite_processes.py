@@ -164,6 +164,25 @@ class Commands:
         rows = (await self.driver.scan(table, TokenRange(), limit=1000)).rows
         return {row.key.partition.decode(): row.value.decode() for row in rows}
 
+    async def count(self, table, name, times):
+        """Several writers add one so many times, deciding anew where they lose; the most attempts that one needed."""
+        key = RowKey(table, name.encode(), b"")
+        most = 0
+
+        async def count_up():
+            nonlocal most
+            for _ in range(times):
+                for attempt in range(ATTEMPTS_MAX):
+                    (row,) = await self.driver.get([key], for_write=True)
+                    (outcome,) = await self.driver.commit([(Change(key, row or ABSENT, b"%d" % (count_of(row) + 1)),)])
+                    most = max(most, attempt + 1)
+                    if isinstance(outcome, Committed):
+                        break
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(count_up() for _ in range(WRITERS)))
+        return most
+
     async def holds_snapshot(self):
         return self.driver._file.reader.in_transaction
 
@@ -365,6 +384,17 @@ def test_a_row_that_both_replace_goes_to_one_of_them(puppets):
         assert first.get("t", "n") in winners
 
     assert all(any(told) for told in outcomes)
+
+
+def test_many_writers_of_one_row_in_both_processes_lose_seldom(puppets, figures):
+    """Who has lost to the other process decides anew in the turn in which it was told, and wins."""
+    for puppet in puppets:
+        puppet.ask("count", "t", "n", 50)
+    most = [puppet.answer() for puppet in puppets]
+    figures(f"2 processes, {WRITERS} writers each of one row: at most {max(most)} attempts for a write")
+
+    assert str(2 * WRITERS * 50) == puppets[0].get("t", "n")
+    assert max(most) <= 4
 
 
 def test_tables_that_the_other_makes_and_drops_are_known_at_once(puppets):

@@ -63,6 +63,16 @@ class Refused(Insert):
         return True
 
 
+class Loses(Insert):
+    """Finds the storage not as it expects."""
+
+    lost = True
+
+    def apply(self, deadline):
+        self.applied += 1
+        return True
+
+
 class Table(Insert):
     """A work of a table of its own."""
 
@@ -195,6 +205,35 @@ async def test_a_work_that_is_refused_disturbs_nobody(connection, commits, group
     assert [1, 3] == [await first, await last]
     assert [1, 3] == numbers()
     assert 1 == len(groups)
+
+
+async def test_who_loses_to_what_is_committed_comes_again_in_the_same_group(connection, commits, groups, numbers):
+    async def decide(number):
+        await asyncio.wait(commits.submit([Loses(connection, number)]))
+        await asyncio.sleep(0)
+        return (await asyncio.gather(*commits.submit([Insert(connection, number)])))[0]
+
+    assert [1, 2, 3] == await asyncio.gather(*map(decide, [1, 2, 3]))
+    assert [1, 2, 3] == numbers()
+    assert 1 == len(groups)
+
+
+async def test_who_loses_to_what_is_not_yet_committed_is_told_when_it_is(connection, commits, numbers):
+    first, second = commits.submit([Insert(connection, 1), Loses(connection, 2)])
+    await second
+
+    assert first.done()
+    assert [1] == numbers()
+
+
+async def test_a_group_of_nothing_but_losers_ends(connection, commits, groups):
+    for _ in range(3):
+        await asyncio.wait(commits.submit([Loses(connection, 1)]))
+    async with asyncio.timeout(10):
+        while not commits.idle:
+            await asyncio.sleep(0)
+
+    assert groups
 
 
 async def test_a_table_with_a_long_queue_does_not_delay_another(connection, commits, groups):
