@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from random import random
 from time import monotonic
 from typing import Final, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from magnetodb.errors import ClusterError, RowTableNotFound, StorageBusy, StorageError
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, DefiningSession, Kind, Result
+from magnetodb.storage.cassandra.session_errors import CassandraError, OutcomeUnknown
 
 FORMAT_VERSION: Final = 1
 """What this program reads and writes. A format that older programs would misread has a higher number."""
@@ -123,14 +124,25 @@ async def schema_lock(session: DefiningSession) -> AsyncIterator[None]:
     """While it is held, no other process makes or drops tables. Raises StorageBusy if others do for too long."""
     owner = uuid4()
     until = monotonic() + LOCK_WAIT_SECONDS
-    while not (await _conditional(session, cql.LOCK_SCHEMA, (owner, LOCK_SECONDS))).applied:
+    while not await _locked(session, owner):
         if monotonic() > until:
             raise StorageBusy("Others are making or dropping tables.")
         await session.pause(LOCK_PAUSE_SECONDS * (0.5 + random()))
     try:
         yield
     finally:
-        await _conditional(session, cql.UNLOCK_SCHEMA, (owner,))
+        # If that fails the lock is over when its time is.
+        with suppress(CassandraError):
+            await _conditional(session, cql.UNLOCK_SCHEMA, (owner,))
+
+
+async def _locked(session: DefiningSession, owner: UUID) -> bool:
+    """Whether the lock is the owner's now."""
+    try:
+        result = await _conditional(session, cql.LOCK_SCHEMA, (owner, LOCK_SECONDS))
+    except OutcomeUnknown:
+        return False  # If it was applied after all, the next attempt finds the owner.
+    return bool(result.applied) or any(found.get("owner") == owner for found in result.found)
 
 
 async def create_schema(session: DefiningSession, keyspace: str) -> None:
