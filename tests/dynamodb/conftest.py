@@ -263,46 +263,59 @@ class SpareTables:
 
     def __init__(self):
         self._spare = {}
-        self._used = {}
+        self._lent = {}
 
     def take(self, request):
         """The name of a table as the request wants it, or None."""
-        key = json.dumps(request | {"TableName": ""}, sort_keys=True)
-        return self._spare[key].pop() if self._spare.get(key) else None
+        spare = self._spare.get(wanted(request))
+        if not spare:
+            return None
+        name, described = spare.pop()
+        self._lent[name] = wanted(request), described
+        return name
 
-    def lend(self, client, request):
-        """The table that was made for a request, or taken."""
-        key = json.dumps(request | {"TableName": ""}, sort_keys=True)
-        self._used[request["TableName"]] = key, self._described(client, request["TableName"])
+    def made(self, client, request):
+        """A table was made as the request wants it."""
+        name = request["TableName"]
+        self._lent[name] = wanted(request), described(client, name)
 
     def give_back(self, client, name):
         """Whether the table was taken back, and need not be deleted."""
-        key, described = self._used.pop(name)
+        key, before = self._lent.pop(name)
         with contextlib.suppress(ClientError):
-            if self._described(client, name) == described and self._purged(client, name, described):
-                self._spare.setdefault(key, []).append(name)
+            if described(client, name) == before and emptied(client, name, before):
+                self._spare.setdefault(key, []).append((name, before))
                 return True
         return False
 
-    def _described(self, client, name):
-        described = client.describe_table(TableName=name)["Table"]
-        for figure in ("ItemCount", "TableSizeBytes", "LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-            described[figure] = (
-                [each["IndexName"] for each in described.get(figure, []) if isinstance(each, dict)]
-                if figure.endswith("Indexes")
-                else 0
-            )
-        time_to_live = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        return described, time_to_live
 
-    def _purged(self, client, name, described):
-        keys = [element["AttributeName"] for element in described[0]["KeySchema"]]
-        page = client.scan(TableName=name, ConsistentRead=True)
-        if "LastEvaluatedKey" in page or page["Count"] > ITEMS_PURGED_MAX:
-            return False
-        for item in page["Items"]:
-            client.delete_item(TableName=name, Key={key: item[key] for key in keys})
-        return True
+def wanted(request):
+    """What tables made by equal requests share."""
+    return json.dumps(request | {"TableName": ""}, sort_keys=True)
+
+
+def described(client, name):
+    """All that is said of a table, but for figures."""
+    table = without_figures(client.describe_table(TableName=name)["Table"])
+    for indexes in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+        table[indexes] = [without_figures(index) for index in table.get(indexes, [])]
+    return table, client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+
+
+def without_figures(members):
+    figures = ("ItemCount", "TableSizeBytes", "IndexSizeBytes")
+    return {name: value for name, value in members.items() if name not in figures}
+
+
+def emptied(client, name, before):
+    """Whether the table is empty now; one with many items stays as it is."""
+    keys = [element["AttributeName"] for element in before[0]["KeySchema"]]
+    page = client.scan(TableName=name, ConsistentRead=True)
+    if "LastEvaluatedKey" in page or page["Count"] > ITEMS_PURGED_MAX:
+        return False
+    for item in page["Items"]:
+        client.delete_item(TableName=name, Key={key: item[key] for key in keys})
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -335,15 +348,15 @@ def create_table(client, spare_tables):
         }
         spare = spare_tables.take(request) if spare_tables and "TableName" not in members else None
         if spare:
-            request["TableName"] = spare
-        else:
-            client.create_table(**request)
+            names.append(spare)
+            return spare
+        client.create_table(**request)
         names.append(request["TableName"])
         client.get_waiter("table_exists").wait(
             TableName=request["TableName"], WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
         )
         if spare_tables:
-            spare_tables.lend(client, request)
+            spare_tables.made(client, request)
         return request["TableName"]
 
     yield create

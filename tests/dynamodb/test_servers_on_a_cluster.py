@@ -238,3 +238,17 @@ def test_a_cluster_that_comes_later_is_served_without_a_restart(new_server, clie
     # Jobs run, too.
     until(lambda: status() == "ENABLED")
     forwarder.close()
+
+
+@pytest.mark.usefixtures("ours")
+def test_one_server_may_have_several_workers(new_server, client_of, tmp_path):
+    server = new_server("magnetodb-api", tmp_path, workers="2")
+    clients = [client_of(server.url) for _ in range(8)]
+    name = clients[0].create_table(**table())["TableDescription"]["TableName"]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: put(clients[number % 8], name, number), range(80)))
+    counts = {client.scan(TableName=name, ConsistentRead=True)["Count"] for client in clients}
+
+    assert "workers: 2\n" in server.output
+    assert {80} == counts
+    assert 0 == server.stop()
