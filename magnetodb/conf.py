@@ -188,8 +188,8 @@ OPTIONS: Final[list[cfg.Opt]] = [
         "durability",
         default="full",
         choices=[
-            ("full", "a write is answered when it has reached the disk (fsync)"),
-            ("relaxed", "faster; survives the end of the process, but a power loss may take the last moments"),
+            ("full", "when it has reached the disk (fsync): it survives a power loss"),
+            ("relaxed", "when the operating system has it: it survives kill -9; a power loss may take the last ones"),
         ],
         help="When a write is acknowledged.",
     ),
