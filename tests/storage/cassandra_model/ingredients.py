@@ -29,7 +29,14 @@ from tests.storage.cassandra_model.mutants import (
 )
 from tests.storage.cassandra_model.processes import Main
 from tests.storage.cassandra_model.programs import reading, reading_carelessly
-from tests.storage.cassandra_model.scenarios import A, one_writer, transaction_and, transactions, two_writers
+from tests.storage.cassandra_model.scenarios import (
+    A,
+    filled_index,
+    one_writer,
+    transaction_and,
+    transactions,
+    two_writers,
+)
 from tests.storage.cassandra_model.servers import Build
 
 
@@ -67,6 +74,7 @@ MUTANTS: Final = (
     Mutant("freeing a row steps the version", lambda: transactions(build=altered(StandingApply))),
     Mutant("the first decision counts", lambda: transactions(build=altered(UnconditionalDecision), undo=True)),
     Mutant("a transaction has intents", lambda: transactions(build=altered(WithoutIntents))),
+    Mutant("an index is filled as of the item's version", lambda: filled_index(b"BA", build=altered(ClientTimestamps))),
     Mutant("readers see locks", lambda: read_by(reading(altered(UnseenLocks)))),
     Mutant("readers compare what they have read", lambda: read_by(reading_carelessly())),
 )

@@ -8,7 +8,6 @@
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from magnetodb.model.rows import RowKey
 from magnetodb.storage.cassandra import cql
@@ -16,18 +15,27 @@ from magnetodb.storage.cassandra.cql import ItemRow
 from tests.storage.cassandra_model.database import Database
 from tests.storage.cassandra_model.fake_session import BALLOT_FIRST
 from tests.storage.cassandra_model.programs import Acknowledged, Failed, Read, names, recovered
-from tests.storage.cassandra_model.servers import INDEXES, ITEM, ITEMS, LOCAL, OTHER_ITEM, index_rows
+from tests.storage.cassandra_model.servers import APART, INDEXES, ITEMS, KEYS, LOCAL, index_rows
 from tests.storage.cassandra_model.worlds import SECOND, Finished, World
 from tests.storage.cassandra_model.writes import Mutation
 
-ITEM_KEYS: Final = (ITEM, OTHER_ITEM)
-
 
 class Invariants:
-    """Checks quiet worlds. `clock` is that of the last recovery; `deleters` are the writers that delete."""
+    """Checks quiet worlds. `clock` is that of the last recovery; `deleters` are the writers that delete; `filler` is
+    the process that fills the index of keys, whose rows are looked at only if it has said that it is done."""
 
-    def __init__(self, clock: int, *, deleters: frozenset[str] = frozenset(), local: bool = False) -> None:
+    def __init__(
+        self,
+        clock: int,
+        *,
+        items: tuple[RowKey, ...] = APART,
+        deleters: frozenset[str] = frozenset(),
+        local: bool = False,
+        filler: int | None = None,
+    ) -> None:
         self._clock = clock
+        self._items = items
+        self._filler = filler
         self._deleters = deleters
         self._local = local
         self._recovered: dict[Database, Database] = {}
@@ -39,11 +47,12 @@ class Invariants:
     def _wrong(self, world: World) -> Iterator[str]:
         certain = [each.what for each in world.on_its_way if each.certain and isinstance(each.what, Mutation)]
         after = self._after_recovery(world.database.with_mutations(certain))
-        yield from self._rows_wrong(after)
+        filled = self._filler is None or _result(world.processes[self._filler]) is True
+        yield from self._rows_wrong(after, filled)
         yield from self._told_wrong(world, after)
         if any(not each.certain for each in world.on_its_way):
             late = self._after_recovery(_arrived(after, world))
-            yield from (f"after late deliveries: {wrong}" for wrong in self._rows_wrong(late))
+            yield from (f"after late deliveries: {wrong}" for wrong in self._rows_wrong(late, filled))
             yield from (f"after late deliveries: {wrong}" for wrong in self._told_wrong(world, late))
 
     def _after_recovery(self, database: Database) -> Database:
@@ -54,14 +63,16 @@ class Invariants:
 
     # Rows.
 
-    def _rows_wrong(self, database: Database) -> Iterator[str]:
+    def _rows_wrong(self, database: Database, filled: bool) -> Iterator[str]:
         expected: dict[RowKey, bytes] = {}
-        for key in ITEM_KEYS:
+        for key in self._items:
             row = item_row(database, key)
             if row.ltx is not None:
                 yield f"{key.partition!r} is held by a transaction"
             expected |= index_rows(key, row.v, local=self._local)
         found = hidden_rows(database)
+        if not filled:
+            found, expected = [{key: rows[key] for key in rows if key.table != KEYS} for rows in (found, expected)]
         if found != expected:
             yield f"hidden rows are {found}, and should be {expected}"
         noted = {slot for _, slot in database.rows(f"SELECT hour, slot FROM {cql.INTENT_SLOTS}", (), SECOND)}
@@ -72,7 +83,7 @@ class Invariants:
     # What was told.
 
     def _told_wrong(self, world: World, database: Database) -> Iterator[str]:
-        values = [item_row(database, key).v for key in ITEM_KEYS]
+        values = [item_row(database, key).v for key in self._items]
         told = [(each.ended.result, each.began_after or frozenset()) for each in _finished(world)]
         for result, _ in told:
             if isinstance(result, Acknowledged):
@@ -93,7 +104,7 @@ class Invariants:
     ) -> Iterator[str]:
         """The write is not in the history of its items, though nobody has deleted them since."""
         for key, old, version, value in zip(told.keys, told.old, told.versions, told.values, strict=True):
-            final = values[ITEM_KEYS.index(key)]
+            final = values[self._items.index(key)]
             if value is not None and not self._deleters and told.name not in names(final):
                 yield f"{told.writer} was acknowledged, and {final!r} is without it"
             for other in others:
@@ -173,6 +184,10 @@ def _arrived(database: Database, world: World) -> Database:
         else:
             database, _ = database.compare_and_set(each, BALLOT_FIRST, SECOND)
     return database
+
+
+def _result(state: object) -> object:
+    return state.ended.result if isinstance(state, Finished) else None
 
 
 def _finished(world: World) -> list[Finished]:

@@ -6,12 +6,22 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from magnetodb.errors import StorageError
-from magnetodb.model.rows import ABSENT, CHECK, Change, Committed, RowKey
+from magnetodb.model.rows import ABSENT, CHECK, Change, Committed, DerivedRow, Row, RowKey
 from magnetodb.storage.cassandra.session_errors import CassandraError
 from tests.storage.cassandra_model.database import Database
 from tests.storage.cassandra_model.fake_session import FakeCassandra, FakeSession
 from tests.storage.cassandra_model.processes import Main
-from tests.storage.cassandra_model.servers import BUILD, ITEM, OTHER_ITEM, Build, ModelSession, Server
+from tests.storage.cassandra_model.servers import (
+    APART,
+    BUILD,
+    ITEM,
+    KEYS,
+    OTHER_ITEM,
+    Build,
+    ModelSession,
+    Server,
+    derived,
+)
 from tests.storage.cassandra_model.worlds import SECOND
 
 ATTEMPTS_MAX: Final = 2
@@ -68,10 +78,15 @@ def names(value: bytes | None) -> list[bytes]:
 
 
 def writing(
-    writer: str, *keys: bytes | None, build: Build = BUILD, attempts: int = ATTEMPTS_MAX, local: bool = False
+    writer: str,
+    *keys: bytes | None,
+    build: Build = BUILD,
+    items: tuple[RowKey, ...] = APART,
+    attempts: int = ATTEMPTS_MAX,
+    local: bool = False,
 ) -> Main:
     """A process that writes as many items as it has keys, in one batch, as the storage manager does."""
-    wanted = (ITEM, OTHER_ITEM)[: len(keys)]
+    wanted = items[: len(keys)]
 
     async def main(session: ModelSession) -> Acknowledged | Failed:
         server = Server(session, build, local=local)
@@ -117,6 +132,29 @@ def writing_once(writer: str, keys: bytes, *, build: Build = BUILD, attempts: in
         return None
 
     return main
+
+
+def filling(build: Build = BUILD) -> Main:
+    """A process that fills the index of keys with the rows of both items, as the job does for an index that is new."""
+
+    async def main(session: ModelSession) -> bool:
+        server = Server(session, build)
+        for _ in range(ATTEMPTS_MAX):
+            try:
+                rows = [row for row in await server.get(APART) if row is not None]
+                batch = tuple([Change(row.key, row, CHECK, _key_rows(row)) for row in rows])
+                (outcome,) = await server.committer.commit([batch])
+            except (CassandraError, StorageError):
+                continue
+            if isinstance(outcome, Committed):
+                return True
+        return False
+
+    return main
+
+
+def _key_rows(row: Row) -> tuple[DerivedRow, ...]:
+    return tuple([each for each in derived(row.key, None, row.value) if each.key.table == KEYS])
 
 
 def reading(build: Build = BUILD, *, attempts: int = ATTEMPTS_MAX) -> Main:

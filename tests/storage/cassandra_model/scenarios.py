@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from magnetodb.model.rows import RowKey
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.intents import hour_at
 from tests.storage.cassandra_model.database import Database
@@ -13,6 +14,7 @@ from tests.storage.cassandra_model.mutants import DirectPath
 from tests.storage.cassandra_model.processes import Main, Program
 from tests.storage.cassandra_model.programs import (
     ATTEMPTS_MAX,
+    filling,
     reading,
     reading_one,
     recovering,
@@ -21,7 +23,7 @@ from tests.storage.cassandra_model.programs import (
     writing_once,
     written,
 )
-from tests.storage.cassandra_model.servers import BUILD, INDEXES, Build, empty_database
+from tests.storage.cassandra_model.servers import APART, BUILD, INDEXES, KEYS, TOGETHER, Build, empty_database
 from tests.storage.cassandra_model.worlds import WITHOUT_END, Rules
 
 NOON: Final = 1_700_000_000_000_000
@@ -33,11 +35,11 @@ HOURS: Final = range(-100, 30)
 Keys = bytes | None
 
 
-def item(*keys: Keys, clock: int = 10, local: bool = False) -> Database:
+def item(*keys: Keys, items: tuple[RowKey, ...] = APART, local: bool = False) -> Database:
     """A database in which a writer has written the items with these index keys."""
     if not keys:
         return empty_database()
-    return written(empty_database(), writing("0", *keys, local=local), NOON + clock)
+    return written(empty_database(), writing("0", *keys, items=items, local=local), NOON + 10)
 
 
 def scenario(
@@ -49,7 +51,9 @@ def scenario(
     crashes: int = WITHOUT_END,
     faults: int = 0,
     deleters: frozenset[str] = frozenset(),
+    items: tuple[RowKey, ...] = APART,
     local: bool = False,
+    filler: int | None = None,
     in_order: bool = True,
 ) -> Scenario:
     """Processes as (name, main, clock); the last `recoverers` of them read intents."""
@@ -59,7 +63,7 @@ def scenario(
     readers = dict.fromkeys(INDEXES, nobody) | {cql.INTENTS: recovery, cql.INTENT_SLOTS: recovery}
     hour = hour_at(NOON)
     still = frozenset([(cql.INTENT_SLOTS, (hour + each,)) for each in HOURS if each])
-    check = Invariants(NOON + 3_000_000, deleters=deleters, local=local)
+    check = Invariants(NOON + 3_000_000, items=items, deleters=deleters, local=local, filler=filler)
     return Scenario(name, database, programs, check, crashes, faults, Rules(readers, still, in_order))
 
 
@@ -149,6 +153,30 @@ def one_request_twice(*, build: Build = BUILD, faults: int = 0) -> Scenario:
     return scenario(f"one request at two servers, faults {faults}", item(b"CC"), mains, faults=faults)
 
 
+def filled_index(keys: Keys, *, build: Build = BUILD, faults: int = 0) -> Scenario:
+    """A writer that maintains an index, while a job fills it with what was there before."""
+    database = item(b"AA", b"BB")
+    before = {name: partition for name, partition in database.partitions.items() if name[0] != KEYS}
+    mains = [("job", filling(build), 60), ("writer", writing("1", keys, build=build), 5)]
+    deleters = frozenset({"1"} if keys is None else ())
+    name = f"an index is filled, {keys!r} is written, faults {faults}"
+    return scenario(name, Database(database.tables, before), mains, faults=faults, deleters=deleters, filler=0)
+
+
+def one_partition(*, build: Build = BUILD, recovery: int | None = None, faults: int = 0) -> Scenario:
+    """Two batches of the same two items, which share a partition."""
+    mains = [
+        ("first", writing("T1", b"AA", b"AB", build=build, items=TOGETHER, attempts=1), 20),
+        ("second", writing("T2", b"BB", b"BA", build=build, items=TOGETHER, attempts=1), 5),
+    ]
+    if recovery is not None:
+        mains.append(("recovery", recovering(build), recovery))
+    database = item(b"CC", b"CC", items=TOGETHER)
+    name = f"two batches of one partition, recovery {recovery}, faults {faults}"
+    recoverers = int(recovery is not None)
+    return scenario(name, database, mains, recoverers=recoverers, faults=faults, items=TOGETHER)
+
+
 def crowd(*, faults: int = 3) -> Scenario:
     """More of everything than can be gone through."""
     mains = [
@@ -184,6 +212,9 @@ def small_scenarios() -> Iterator[Scenario]:
     yield transaction_and("one who undoes it", ("undoing", undoing(), 40))
     yield transaction_and("recovery", ("recovery", recovering(), 5), recoverers=1)
     yield one_request_twice()
+    yield filled_index(b"BA", faults=1)
+    yield filled_index(None, faults=1)
+    yield one_partition()
 
 
 def large_scenarios() -> Iterator[Scenario]:
@@ -207,3 +238,6 @@ def large_scenarios() -> Iterator[Scenario]:
     yield transaction_and("one who undoes it", undoer, faults=2)
     yield transaction_and("recovery", ("recovery", recovering(), 5), recoverers=1, faults=2)
     yield one_request_twice(faults=2)
+    yield filled_index(b"BA", faults=2)
+    yield one_partition(faults=1)
+    yield one_partition(recovery=7)

@@ -23,6 +23,11 @@ ITEMS, KEYS, ALL, LOCAL = "t_items", "i_keys", "i_all", "t_local"
 INDEXES: Final = (KEYS, ALL)
 ITEM: Final = RowKey(ITEMS, b"p", b"s")
 OTHER_ITEM: Final = RowKey(ITEMS, b"q", b"s")
+SIBLING: Final = RowKey(ITEMS, b"p", b"t")
+"""In the partition of ITEM."""
+
+APART: Final = (ITEM, OTHER_ITEM)
+TOGETHER: Final = (ITEM, SIBLING)
 
 
 class Places:

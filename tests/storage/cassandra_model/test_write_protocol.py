@@ -7,6 +7,9 @@ from tests.storage.cassandra_model.explorer import Violation, explore, wander
 from tests.storage.cassandra_model.ingredients import MUTANTS
 from tests.storage.cassandra_model.scenarios import crowd, small_scenarios
 
+# A busy machine goes through a thousand worlds a second.
+pytestmark = pytest.mark.timeout(600)
+
 WORLDS_MAX = 200_000
 WAYS = 20
 
