@@ -6,7 +6,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 TEST_PROCESSES ?= 2
 CASSANDRA_TEST_PROCESSES ?= 3
-TESTS ?= tests/dynamodb tests/storage/test_driver_contract.py
+TESTS ?= tests/dynamodb tests/storage/test_driver_contract.py tests/storage/test_cassandra_start.py
 
 .PHONY: help serve serve-cassandra test test-cassandra lint bench profile soak clean
 
