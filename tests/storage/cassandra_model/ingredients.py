@@ -1,10 +1,12 @@
-"""What the write protocol is made of, each with the scenario in which its absence is seen."""
+"""What the write protocol is made of: each ingredient with a server that lacks it, and a scenario in which that is
+seen."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from tests.storage.cassandra_model.explorer import Scenario
 from tests.storage.cassandra_model.mutants import (
+    CarelessReads,
     ChangedRowsOnly,
     ClientTimestamps,
     DoneFirst,
@@ -27,8 +29,7 @@ from tests.storage.cassandra_model.mutants import (
     WithoutIntents,
     altered,
 )
-from tests.storage.cassandra_model.processes import Main
-from tests.storage.cassandra_model.programs import reading, reading_carelessly
+from tests.storage.cassandra_model.programs import reading
 from tests.storage.cassandra_model.scenarios import (
     A,
     filled_index,
@@ -37,69 +38,103 @@ from tests.storage.cassandra_model.scenarios import (
     transactions,
     two_writers,
 )
-from tests.storage.cassandra_model.servers import Build
+from tests.storage.cassandra_model.servers import BUILD, Build
+
+
+def _written(build: Build) -> Scenario:
+    return one_writer(A, b"BB", build=build)
+
+
+def _created_beside_recovery(build: Build) -> Scenario:
+    return one_writer((), b"BB", build=build, recovery=7)
+
+
+def _written_twice(build: Build) -> Scenario:
+    return two_writers(A, b"BB", b"CC", build=build, attempts=1)
+
+
+def _written_at_one_time(build: Build) -> Scenario:
+    return two_writers(A, b"BB", b"CC", (50, 50), build=build)
+
+
+def _written_beside_recovery(build: Build) -> Scenario:
+    return two_writers(A, b"BB", b"CC", build=build, recovery=7, attempts=1)
+
+
+def _created_and_changed(build: Build) -> Scenario:
+    return two_writers((), b"AA", b"AB", build=build)
+
+
+def _deleted_and_created(build: Build) -> Scenario:
+    return two_writers(A, None, b"AA", (50, 5), build=build)
+
+
+def _timed_out(build: Build) -> Scenario:
+    return one_writer(A, b"BB", build=build, faults=1)
+
+
+def _one_timed_out(build: Build) -> Scenario:
+    return two_writers(A, b"BB", b"CC", build=build, faults=1)
+
+
+def _with_local_rows(build: Build) -> Scenario:
+    return one_writer(A, b"BB", local=True, build=build)
+
+
+def _in_transactions(build: Build) -> Scenario:
+    return transactions(build=build)
+
+
+def _undone(build: Build) -> Scenario:
+    return transactions(build=build, undo=True)
+
+
+def _filled(build: Build) -> Scenario:
+    return filled_index(b"BA", build=build)
+
+
+def _read(build: Build) -> Scenario:
+    return transaction_and("a reader", ("reader", reading(build), 5))
 
 
 class Mutant(NamedTuple):
     """The protocol without an ingredient, in a scenario that tells."""
 
     ingredient: str
-    scenario: Callable[[], Scenario]
+    build: Build
+    scenario: Callable[[Build], Scenario]
+
+    def mutated(self) -> Scenario:
+        """What must be violated."""
+        return self.scenario(self.build)
+
+    def whole(self) -> Scenario:
+        """The same with nothing left out, which must not be violated."""
+        return self.scenario(BUILD)
 
 
 MUTANTS: Final = (
-    Mutant("intents", lambda: one_writer(A, b"BB", build=altered(WithoutIntents))),
-    Mutant("an intent's version is later than the row's", lambda: two_recovered(altered(EarlyIntents))),
-    Mutant("a fence is later than the intent", lambda: one_writer((), b"BB", build=altered(LowFence), recovery=7)),
-    Mutant("recovery fences", lambda: two_recovered(altered(WithoutFence))),
-    Mutant("pend is merged", lambda: two_writers(A, b"BB", b"CC", build=altered(ForgottenPend))),
-    Mutant("a deleted row keeps its version", lambda: deleted(altered(ForgetfulDelete))),
-    Mutant("the batch of done is logged", lambda: one_writer(A, b"BB", build=altered(UnloggedBatch))),
-    Mutant("the intent goes with the batch", lambda: one_writer(A, b"BB", build=altered(IntentFirst))),
-    Mutant("the version is the timestamp", lambda: two_writers(A, b"BB", b"CC", build=altered(ClientTimestamps))),
-    Mutant("versions grow, whatever the clock says", lambda: two_writers(A, b"BB", b"CC", build=VersionsByWallClock())),
-    Mutant("every attempt has its token", lambda: two_writers(A, b"BB", b"CC", (50, 50), build=OneTokenForAll())),
-    Mutant("all rows are put where done is behind", lambda: two_writers((), b"AA", b"AB", build=ChangedRowsOnly())),
-    Mutant("done comes last on the direct path", lambda: one_writer(A, b"BB", build=DoneFirst())),
-    Mutant("an unknown outcome is no refusal", lambda: one_writer(A, b"BB", build=altered(UnknownIsRefused), faults=1)),
-    Mutant(
-        "who sends again knows that it does",
-        lambda: two_timed_out(altered(SentAgainUnseen)),
-    ),
-    Mutant(
-        "local rows are in the item's own batch",
-        lambda: with_local_row(altered(LocalRowsApart)),
-    ),
-    Mutant("a lock steps the version", lambda: transactions(build=altered(StandingLock))),
-    Mutant("freeing a row steps the version", lambda: transactions(build=altered(StandingApply))),
-    Mutant("the first decision counts", lambda: transactions(build=altered(UnconditionalDecision), undo=True)),
-    Mutant("a transaction has intents", lambda: transactions(build=altered(WithoutIntents))),
-    Mutant("an index is filled as of the item's version", lambda: filled_index(b"BA", build=altered(ClientTimestamps))),
-    Mutant("readers see locks", lambda: read_by(reading(altered(UnseenLocks)))),
-    Mutant("readers compare what they have read", lambda: read_by(reading_carelessly())),
+    Mutant("there are intents", altered(WithoutIntents), _written),
+    Mutant("an intent is later than the row that was read", altered(EarlyIntents), _written_beside_recovery),
+    Mutant("a fence is later than the intent", altered(LowFence), _created_beside_recovery),
+    Mutant("recovery fences", altered(WithoutFence), _written_beside_recovery),
+    Mutant("pend is merged", altered(ForgottenPend), _written_twice),
+    Mutant("a deleted row is kept", altered(ForgetfulDelete), _deleted_and_created),
+    Mutant("the batch with done is logged", altered(UnloggedBatch), _written),
+    Mutant("the intent goes with the batch", altered(IntentFirst), _written),
+    Mutant("the version is the timestamp", altered(ClientTimestamps), _written_twice),
+    Mutant("versions grow, whatever the clock says", VersionsByWallClock(), _written_twice),
+    Mutant("every attempt has its token", OneTokenForAll(), _written_at_one_time),
+    Mutant("all rows are put where done is behind", ChangedRowsOnly(), _created_and_changed),
+    Mutant("done comes last on the direct path", DoneFirst(), _written),
+    Mutant("an unknown outcome is no refusal", altered(UnknownIsRefused), _timed_out),
+    Mutant("who sends again knows that it does", altered(SentAgainUnseen), _one_timed_out),
+    Mutant("local rows are in the item's own batch", altered(LocalRowsApart), _with_local_rows),
+    Mutant("an index is filled as of the item's version", altered(ClientTimestamps), _filled),
+    Mutant("a lock steps the version", altered(StandingLock), _in_transactions),
+    Mutant("freeing a row steps the version", altered(StandingApply), _in_transactions),
+    Mutant("the first decision counts", altered(UnconditionalDecision), _undone),
+    Mutant("a transaction has intents", altered(WithoutIntents), _in_transactions),
+    Mutant("readers see locks", altered(UnseenLocks), _read),
+    Mutant("readers look again", CarelessReads(), _read),
 )
-
-
-def two_recovered(build: Build) -> Scenario:
-    """Two writers, and a recovery that begins early."""
-    return two_writers(A, b"BB", b"CC", build=build, recovery=7)
-
-
-def read_by(reader: Main) -> Scenario:
-    """A transaction, and a reader who should see it whole."""
-    return transaction_and("a reader", ("reader", reader, 5))
-
-
-def two_timed_out(build: Build) -> Scenario:
-    """Two writers, and a time-out."""
-    return two_writers(A, b"BB", b"CC", build=build, faults=1)
-
-
-def deleted(build: Build) -> Scenario:
-    """A writer that deletes, and one with a slower clock that creates the item again."""
-    return two_writers(A, None, b"AA", (50, 5), build=build)
-
-
-def with_local_row(build: Build) -> Scenario:
-    """A writer of an item that has a row in a local table."""
-    return one_writer(A, b"BB", local=True, build=build)

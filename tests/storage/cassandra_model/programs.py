@@ -179,16 +179,6 @@ def reading(build: Build = BUILD, *, attempts: int = ATTEMPTS_MAX) -> Main:
     return main
 
 
-def reading_carelessly() -> Main:
-    """A mutant of `reading`: it does not look again."""
-
-    async def main(session: ModelSession) -> Read | None:
-        rows = await Server(session).get((ITEM, OTHER_ITEM))
-        return Read((ITEM, OTHER_ITEM), tuple([row and row.value for row in rows]))
-
-    return main
-
-
 def reading_one(build: Build = BUILD) -> Main:
     """A process that reads one item consistently."""
 

@@ -38,7 +38,9 @@ class Done(NamedTuple):
 
 
 def scenarios(kind: str) -> list[Scenario]:
-    """Those of a kind."""
+    """Those of a kind; "whole" are those of the mutants with nothing left out."""
+    if kind == "whole":
+        return list({mutant.scenario: mutant.whole() for mutant in MUTANTS}.values())
     return list(large_scenarios() if kind == "large" else small_scenarios())
 
 
@@ -51,7 +53,7 @@ def done(task: Task) -> Done:
             explored = wander(crowd(), seed=task.seed + task.number, ways=task.bound)
         else:
             if task.kind == "mutant":
-                name, scenario = MUTANTS[task.number].ingredient, MUTANTS[task.number].scenario()
+                name, scenario = MUTANTS[task.number].ingredient, MUTANTS[task.number].mutated()
             else:
                 scenario = scenarios(task.kind)[task.number]
                 name = scenario.name
@@ -65,7 +67,7 @@ def tasks(worlds: int, ways: int, seed: int) -> Iterator[Task]:
     """All of them, the mutants first."""
     for number in range(len(MUTANTS)):
         yield Task("mutant", number, worlds)
-    for kind in ("small", "large"):
+    for kind in ("small", "whole", "large"):
         for number in range(len(scenarios(kind))):
             yield Task(kind, number, worlds)
     for number in range(ways // WAYS_AT_ONCE):

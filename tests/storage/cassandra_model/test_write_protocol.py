@@ -33,4 +33,4 @@ def test_nothing_is_wrong_on_random_ways_through_a_crowd(figures):
 def test_no_ingredient_can_be_left_out(mutant):
     """Else it would be there for nothing, or the checks would not see it missing."""
     with pytest.raises(Violation):
-        explore(mutant.scenario(), worlds_max=WORLDS_MAX)
+        explore(mutant.mutated(), worlds_max=WORLDS_MAX)
