@@ -215,6 +215,9 @@ class Tables:
         if known is not None and known.table.version == row.version:
             return known
         table = Table.from_json(row.value, version=row.version)
+        if known is not None and self.polled and known.table == table:
+            # An attempt that came to nothing may have given the row a new version: `_current` knows the old one.
+            return known
         return self._updated(table) if certain else self._info(table)
 
     async def of_rows(self, rows_id: str) -> TableInfo | None:
@@ -482,9 +485,16 @@ class Tables:
         row = await self._row(key)
         if row is None:
             raise ResourceNotFoundException(f"{NOT_FOUND}: Table: {table.name} not found")
-        if row.version != table.version:
+        if row.version != table.version and not self._is_known_as(row, table):
             raise _in_use(table)
         return row
+
+    def _is_known_as(self, row: Row, table: Table) -> bool:
+        """Whether the row, which has another version, says the same as the one from which the table was made."""
+        known = self._cached.get((table.project, table.name))
+        if not self.polled or known is None or known.table.version != table.version:
+            return False
+        return known.table == Table.from_json(row.value)
 
     async def _commit_change(self, what: What, table: Table, *changes: Change) -> Committed | Lost:
         """Commit a change of a table, and step the generation with it where others must notice."""

@@ -299,7 +299,8 @@ def described(client, name):
     table = without_figures(client.describe_table(TableName=name)["Table"])
     for indexes in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         table[indexes] = [without_figures(index) for index in table.get(indexes, [])]
-    return table, client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    time_to_live = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    return table, time_to_live, client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
 
 
 def without_figures(members):

@@ -62,7 +62,7 @@ async def test_an_index_that_came_a_moment_ago_is_kept_in_step(world):
     await process.open()
     derive, key = Derivation(process), info.keys.base.row_key(ITEM.item)
     before = await derive(key, ITEM.value)
-    index = replace(TABLE.indexes["by_b"], status="CREATING")
+    index = replace(TABLE.indexes["by_b"], status="CREATING", backfilling=True)
     await world.tables.change_index(replace(info.table.with_index(index), status="UPDATING"), "by_b")
 
     assert (1, 2) == (len(before), len(await derive(key, ITEM.value)))

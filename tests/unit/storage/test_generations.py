@@ -16,7 +16,7 @@ from magnetodb.storage.row_tables_in_doubt import IN_DOUBT, IN_DOUBT_SECONDS
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
 
-INDEX = Index("by_b", "GSI", KeySchema(("b",)), "ALL", (), "t_orders_b", status="CREATING")
+INDEX = Index("by_b", "GSI", KeySchema(("b",)), "ALL", (), "t_orders_b", status="CREATING", backfilling=True)
 
 
 def table(number=1, name="orders"):
@@ -372,3 +372,21 @@ async def test_what_is_left_half_done_is_finished_step_by_step(world):
         await process.tables.delete((await process.info(f"t{number}")).table)
 
     assert [True, True, False] == [await process.tables.finish_changes(most=1) for _ in range(3)]
+
+
+async def test_a_new_version_that_says_the_same_is_no_change(world):
+    """As an attempt leaves one behind that was taken back."""
+    process = await world.process(Freshness.POLLED)
+    await process.tables.create(table())
+    before = await process.tables.newest("p", "orders")
+    key = RowKey("tables", b"p", b"orders")
+    for _ in range(2):
+        (row,) = await world.driver.get((key,))
+        await world.driver.commit([(Change(key, row, row.value),)])
+        await process.tables.refreshed("p", "orders")
+
+    assert before is await process.tables.newest("p", "orders")
+    changed = await process.tables.update(replace(before.table, deletion_protection=True))
+    assert changed.table.deletion_protection
+    with pytest.raises(ResourceInUseException):
+        await process.tables.update(replace(before.table, tags={"a": "b"}))
