@@ -2,11 +2,17 @@
 
 import asyncio
 import inspect
+import signal
 
 import pytest
 import uvloop
 
 FIGURES = "figures"
+
+
+def pytest_configure():
+    """Servers that tests start end by SIGHUP, also where the tests themselves were started to outlive it (nohup)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ connection of their own, in the event loop's thread, and never suspend; they see
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,10 @@ SCAN_AFTER = (
     " ORDER BY token, partition, sort LIMIT ?"
 )
 
+VERSION_OWNERS: Final = 64
+"""Processes that share a file issue versions that differ modulo this, by their process ids: what one expects of a row
+that it has queued itself and lost must not be true of another one's row."""
+
 FETCH_ROWS: Final = 16
 """SQLite's rows are taken in lists of so many: of the largest items they are 6 MB more than a page needs."""
 
@@ -103,6 +108,7 @@ class SqliteDriver:
         self._pending: dict[RowKey, Row] = {}
         self._cache = RowCache() if others is None else SharedRowCache(others)
         self._last_version = 0
+        self._own = os.getpid() % VERSION_OWNERS
         copier = self._file.copier
         self._commits = GroupCommit(self._file.writer, self._before_group, copier, others)
         self._dropped = DroppedTables(
@@ -371,6 +377,8 @@ class SqliteDriver:
                 version = clock
             if type(expected) is Row and expected.version >= version:
                 version = expected.version + 1
+            if self._others is not None:
+                version += (self._own - version) % VERSION_OWNERS
             if value is CHECK:
                 version = expected.version if type(expected) is Row else 0
             else:
