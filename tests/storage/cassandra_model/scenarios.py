@@ -215,6 +215,7 @@ def small_scenarios() -> Iterator[Scenario]:
     yield filled_index(b"BA", faults=1)
     yield filled_index(None, faults=1)
     yield one_partition()
+    yield transactions()
 
 
 def large_scenarios() -> Iterator[Scenario]:

@@ -16,7 +16,7 @@ from magnetodb.commands.supervisor import PAUSE_SECONDS, pause_seconds
 SECONDS_MAX = 20
 
 PROGRAM = """
-import logging, os, signal, sys, threading, time
+import logging, os, select, signal, sys, threading, time
 from magnetodb.commands import supervisor
 from magnetodb.commands.supervisor import Supervisor, SupervisorError
 
@@ -25,20 +25,21 @@ logging.basicConfig(level="INFO", format="%(message)s")
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
-def until_told():
-    told = threading.Event()
+def signals():
+    # A list, not an Event: a signal may interrupt the code that holds the Event's lock.
+    came = []
     for number in supervisor.FORWARDED:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, frame: told.set())
-    return told
+            signal.signal(number, lambda number, frame: came.append(number))
+    return came
 
 def serve(number, parent, *, first):
-    told = until_told()
+    came = signals()
     say("worker", number, os.getpid(), "first" if first else "not first")
     parent.watch(lambda: say("orphan", number))
     parent.say_ready(f"text of {number}")
-    while not told.wait(0.01):
-        pass
+    while not came:
+        select.select([], [], [], 0.01)
     say("ends", number)
     return 0
 
