@@ -258,14 +258,19 @@ class Supervisor:
                 self._failed_starts = 0
 
     def _reap(self) -> None:
-        for child in self._children:
-            pid, status = os.waitpid(child.pid, os.WNOHANG) if child.pid else (0, 0)
-            if pid:
-                while child.report >= 0:  # It has ended, so its report has an end.
-                    self._hear(child)
-                child.pid = 0
-                self._gone(child.number)
-                self._note_end(child, pid, os.waitstatus_to_exitcode(status))
+        """Note who has ended, until nobody else has: whoever is started next is told rightly that nobody is alive."""
+        while any(tuple(map(self._reap_one, self._children))):
+            pass
+
+    def _reap_one(self, child: Child) -> bool:
+        pid, status = os.waitpid(child.pid, os.WNOHANG) if child.pid else (0, 0)
+        if pid:
+            while child.report >= 0:  # It has ended, so its report has an end.
+                self._hear(child)
+            child.pid = 0
+            self._gone(child.number)
+            self._note_end(child, pid, os.waitstatus_to_exitcode(status))
+        return pid != 0
 
     def _note_end(self, child: Child, pid: int, code: int) -> None:
         if self._kill_at is not None:

@@ -36,8 +36,9 @@ async def run(cell: Cell, context: RequestContext, request: dict[str, Any]) -> d
     members = request["TransactItems"]
     token = request.get("ClientRequestToken")
     pauses = Pauses()
-    digest = b"" if token is None else await digest_of(members, pauses)
     actions = await parsed_actions(members, pauses)
+    # Only now are values known to be nested no deeper than JSON can be written.
+    digest = b"" if token is None else await digest_of(members, pauses)
     tables = [await table_by_name(cell, context, action.table_name) for action in actions]
     writes = bound(actions, tables)
     check_distinct([write.key for write in writes])

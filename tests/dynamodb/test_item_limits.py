@@ -83,6 +83,15 @@ def test_32_levels(client, table, refusal):
     ) == (code, message)
 
 
+def test_levels_of_a_transaction_with_a_token(client, table, refusal):
+    """They are counted before the request is compared with the one that had the token."""
+    action = {"Put": {"TableName": table, "Item": {**KEY, "x": nested(150)}}}
+    code, message = refusal(client.transact_write_items, TransactItems=[action], ClientRequestToken="token")
+
+    assert "ValidationException" == code
+    assert message.startswith("Nesting Levels have exceeded supported limits")
+
+
 @pytest.mark.parametrize("number", ["1E-130", "9.9999999999999999999999999999999999999E+125", "-1E-130", "1" * 38])
 def test_numbers_at_the_edges(client, table, number):
     from decimal import Decimal
