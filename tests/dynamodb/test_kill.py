@@ -21,8 +21,8 @@ import pytest
 pytestmark = pytest.mark.data_file
 
 KILLS_ASKED = int(os.environ.get("MAGNETODB_TEST_KILLS", "0"))
-KILLS_MAX = KILLS_ASKED or 20
-SECONDS_MAX = float("inf") if KILLS_ASKED else 30
+KILLS_MAX = KILLS_ASKED or 10
+SECONDS_MAX = float("inf") if KILLS_ASKED else 15
 SECONDS_PER_KILL_MAX = 15
 CLIENTS = 8
 ITEMS_PER_CLIENT = 24

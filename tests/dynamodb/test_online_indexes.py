@@ -20,7 +20,7 @@ from magnetodb.storage.manager import ItemWrite, StorageManager
 from magnetodb.storage.tables import Tables
 
 CASSANDRA = "MAGNETODB_TEST_CASSANDRA" in os.environ
-ITEMS = int(os.environ.get("MAGNETODB_TEST_ONLINE_ITEMS", "1000" if CASSANDRA else "5000"))
+ITEMS = int(os.environ.get("MAGNETODB_TEST_ONLINE_ITEMS", "1000" if CASSANDRA else "3000"))
 KILLS = 2 if ITEMS >= 20_000 else 1
 WRITERS = 4
 LOAD_BATCH = 500
