@@ -215,9 +215,6 @@ class Tables:
         if known is not None and known.table.version == row.version:
             return known
         table = Table.from_json(row.value, version=row.version)
-        if known is not None and self.polled and known.table == table:
-            # An attempt that came to nothing may have given the row a new version: `_current` knows the old one.
-            return known
         return self._updated(table) if certain else self._info(table)
 
     async def of_rows(self, rows_id: str) -> TableInfo | None:
@@ -557,7 +554,9 @@ class Tables:
     def _remember(self, table: Table) -> TableInfo:
         cached = self._cached
         known = cached.get((table.project, table.name))
-        if known is not None and known.table.id == table.id and known.table.version >= table.version:
+        # One that says the same stays, whatever became of the row's version: somebody may be about to change it.
+        same = self.polled and known is not None and known.table == table
+        if known is not None and known.table.id == table.id and (same or known.table.version >= table.version):
             return known
         if len(cached) >= CACHED_TABLES_MAX:
             del cached[next(iter(cached))]

@@ -45,7 +45,11 @@ RECONNECT_SECONDS_MAX: Final = 10.0
 
 READ_RETRIES_MAX: Final = 2
 
-SCHEMA_AGREEMENT_SECONDS: Final = 30.0
+DEFINITION_SECONDS: Final = 15.0
+SCHEMA_AGREEMENT_SECONDS: Final = 15.0
+DEFINITION_SECONDS_MAX: Final = DEFINITION_SECONDS + SCHEMA_AGREEMENT_SECONDS + 2 * CONNECT_SECONDS
+"""A change of the schema takes so long at most: until its node answers, until all nodes agree, and until the driver has
+read it. A node that hangs is found out, and not waited for, before that."""
 
 COPIES_WANTED: Final = 3
 
@@ -117,6 +121,10 @@ def _cluster(options: ClusterOptions, connections: type[LoopConnection]) -> Clus
             # A node that does not know a statement says so and is told; waiting for all nodes would wait for dead ones.
             prepare_on_all_hosts=False,
             reprepare_on_up=False,
+            # Of the schema only our keyspace's copies are needed. Reading all of it takes a start as long as there are
+            # tables, and each change of any table would have every server read it.
+            schema_metadata_enabled=False,
+            schema_event_refresh_window=-1,
             monitor_reporting_enabled=False,
             application_name="MagnetoDB",
         )
@@ -142,7 +150,7 @@ def _profiles(options: ClusterOptions) -> dict[object, ExecutionProfile]:
         Consistency.LOCAL_SERIAL.value: profile(serial, named_rows, again, seconds),
         WRITES: profile(quorum, named_rows, once, seconds),
         CONDITIONAL: profile(quorum, named_rows, once, seconds),
-        SETUP: profile(one, tuple_factory, once, SCHEMA_AGREEMENT_SECONDS),
+        SETUP: profile(one, tuple_factory, once, DEFINITION_SECONDS),
         EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory, once, seconds),
     }
 
@@ -186,7 +194,10 @@ def _quiet() -> Iterator[None]:
 def _connected(cluster: Cluster, options: ClusterOptions) -> Session:
     try:
         with _quiet():
-            return cluster.connect()
+            session = cluster.connect()
+        # The driver says whether nodes agree on a change of ours only if it reads the change.
+        cluster.schema_metadata_enabled = True
+        return session
     except NoHostAvailable as error:
         centres = sorted({host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter})
         if options.local_dc and centres and options.local_dc not in centres:
@@ -246,6 +257,7 @@ def _node_findings(session: Session, host: Any) -> Findings:
 
 def _have_keyspace(session: Session, cluster: Cluster, options: ClusterOptions) -> None:
     """Raises ClusterError if there is no keyspace and none may be made, or it has no copies here."""
+    cluster.refresh_keyspace_metadata(options.keyspace, max_schema_agreement_wait=0)
     keyspace = cluster.metadata.keyspaces.get(options.keyspace)
     local_dc = next(host.datacenter for host in session.get_pool_state())
     if keyspace is None:

@@ -1,5 +1,6 @@
 """The schema: a keyspace with a format, and where in it the rows of each row table are."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,10 +20,13 @@ FORMAT_VERSION: Final = 1
 LOCAL_TABLES_MAX: Final = 127
 """Of one table, dropped ones included: `x` is a tinyint."""
 
-LOCK_SECONDS: Final = 120
-"""After so long a lock is over whose owner is gone. Longer than nodes may take to agree."""
+LOCK_SECONDS: Final = 45
+"""After so long a lock is over whose owner is gone. Longer than a change takes at most, DEFINITION_SECONDS_MAX."""
 
-LOCK_WAIT_SECONDS: Final = 60.0
+LOCK_WAIT_SECONDS: Final = 50.0
+"""Longer than LOCK_SECONDS, so that who waits for an owner that is gone has the lock in the end; and shorter than the
+minute that an SDK waits for an answer."""
+
 LOCK_PAUSE_SECONDS: Final = 0.05
 
 ROW_TABLE: Final = re.compile(r"[a-z0-9_]{1,48}")
@@ -121,19 +125,26 @@ class RowTables:
 
 @asynccontextmanager
 async def schema_lock(session: DefiningSession) -> AsyncIterator[None]:
-    """While it is held, no other process makes or drops tables. Raises StorageBusy if others do for too long."""
+    """For one change of the schema: meanwhile no other process makes or drops tables. If it is not known whether the
+    change is still under way, the lock stays until its time is over. Raises StorageBusy if others have it for too long.
+    """
     owner = uuid4()
     until = monotonic() + LOCK_WAIT_SECONDS
     while not await _locked(session, owner):
         if monotonic() > until:
             raise StorageBusy("Others are making or dropping tables.")
         await session.pause(LOCK_PAUSE_SECONDS * (0.5 + random()))
+    known = True
     try:
         yield
+    except (OutcomeUnknown, asyncio.CancelledError):
+        known = False
+        raise
     finally:
-        # If that fails the lock is over when its time is.
-        with suppress(CassandraError):
-            await _conditional(session, cql.UNLOCK_SCHEMA, (owner,))
+        if known:
+            # If that fails the lock is over when its time is.
+            with suppress(CassandraError):
+                await _conditional(session, cql.UNLOCK_SCHEMA, (owner,))
 
 
 async def _locked(session: DefiningSession, owner: UUID) -> bool:
@@ -149,11 +160,10 @@ async def create_schema(session: DefiningSession, keyspace: str) -> None:
     """The tables of the driver itself, and the format, in the keyspace of the session; what is there stays."""
     if not await _exists(session, keyspace, cql.FORMAT):
         await session.define(cql.CREATE_FORMAT)
-    missing = [table for table in cql.OWN_TABLES if not await _exists(session, keyspace, table)]
-    if missing:
-        async with schema_lock(session):
-            for table in missing:
-                await session.define(cql.OWN_TABLES[table])
+    for table, text in cql.OWN_TABLES.items():
+        if not await _exists(session, keyspace, table):
+            async with schema_lock(session):
+                await session.define(text)
     await _conditional(session, cql.INSERT_FORMAT, (FORMAT_VERSION,))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from magnetodb.errors import ResourceInUseException, ResourceNotFoundException, RowTableNotFound, ServiceUnavailable
 from magnetodb.model.items import StoredItem, canonical_item
-from magnetodb.model.rows import ANY, Change, Lost, RowKey, TokenRange
+from magnetodb.model.rows import ANY, Change, Committed, Lost, RowKey, TokenRange
 from magnetodb.model.table import Index, KeySchema, Table
 from magnetodb.storage import generations
 from magnetodb.storage.generations import COPY_SECONDS_MAX, GENERATION, Freshness, Generation
@@ -390,3 +390,42 @@ async def test_a_new_version_that_says_the_same_is_no_change(world):
     assert changed.table.deletion_protection
     with pytest.raises(ResourceInUseException):
         await process.tables.update(replace(before.table, tags={"a": "b"}))
+
+
+class OvertakenDriver:
+    """A driver on which something happens between a commit and its answer, once."""
+
+    def __init__(self, driver):
+        self._driver = driver
+        self.happens = None
+
+    def __getattr__(self, name):
+        return getattr(self._driver, name)
+
+    async def commit(self, batches):
+        outcomes = await self._driver.commit(batches)
+        happens, self.happens = self.happens, None
+        return outcomes if happens is None else await happens(outcomes)
+
+
+async def test_who_reads_a_change_before_its_author_is_answered_may_make_the_next_one(world):
+    """On a cluster a row that a decided transaction holds is read with its new value and a version before its last."""
+    overtaken = OvertakenDriver(world.driver)
+    process = Process(overtaken, world, Freshness.POLLED)
+    await process.tables.open()
+    await process.tables.create(table())
+    before = await process.tables.newest("p", "orders")
+    key = RowKey("tables", b"p", b"orders")
+    read = []
+
+    async def overtake(outcomes):
+        read.append(await process.tables.newest("p", "orders"))
+        (row,) = await world.driver.get((key,))
+        (applied,) = await world.driver.commit([(Change(key, row, row.value),)])
+        return [Committed((applied.versions[0], *outcomes[0].versions[1:]))]
+
+    overtaken.happens = overtake
+    await process.tables.update(replace(before.table, deletion_protection=True))
+    changed = await process.tables.update(replace(read[0].table, tags={"a": "b"}))
+
+    assert (True, {"a": "b"}) == (changed.table.deletion_protection, changed.table.tags)
