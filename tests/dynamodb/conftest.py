@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import uuid
+import weakref
 import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from botocore.exceptions import ClientError
 from magnetodb.storage.cassandra.cluster_options import ClusterOptions
 from magnetodb.storage.cassandra.driver import CassandraDriver
 from magnetodb.storage.sqlite import SqliteDriver
+from tests.cassandra_keyspaces import make_keyspace
 
 ROOT = Path(__file__).parents[2]
 FRONTS = ("magnetodb-api", "gunicorn")
@@ -35,6 +37,25 @@ START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
 
 CASSANDRA = os.environ.get("MAGNETODB_TEST_CASSANDRA", "")
+
+LONG_FILES = (
+    "test_driver_contract",
+    "test_examples",
+    "test_expiry_under_writes",
+    "test_online_indexes",
+    "test_server_resilience",
+    "test_servers_on_a_cluster",
+    "test_time_to_live",
+    "test_transactions_survive_kills",
+    "test_update_table",
+)
+"""They come first on Cassandra, where a process has a file to itself: no other waits for them in the end."""
+
+RUNNING = weakref.WeakSet()
+"""All servers that are known to some test."""
+
+OUTPUT_LINES = 40
+"""So much of each server's output is shown with a failure."""
 
 ITEMS_PURGED_MAX = 100
 """A table with more items is not used again by another test."""
@@ -58,10 +79,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "data_file: what is tested is the data file of storage = sqlite")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     left = [item for item in items if not is_wanted(item)]
     items[:] = [item for item in items if is_wanted(item)]
     config.hook.pytest_deselected(items=left)
+    if CASSANDRA:
+        items.sort(key=lambda item: (item.path.stem not in LONG_FILES, item.path.stem))
 
 
 def is_wanted(item):
@@ -71,6 +95,17 @@ def is_wanted(item):
         return False
     front = getattr(item, "callspec", None) and item.callspec.params.get("front")
     return not CASSANDRA or not front or front == FRONTS[zlib.crc32(item.originalname.encode()) % len(FRONTS)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure is shown with what the servers said."""
+    report = yield
+    if report.failed:
+        for server in list(RUNNING):
+            said = "".join(server.output[-OUTPUT_LINES:])
+            report.sections.append((f"{server.url}, process {server.process.pid}", said))
+    return report
 
 
 class RunningServer:
@@ -88,6 +123,7 @@ class RunningServer:
         self.output = []
         self._listens = threading.Event()
         self.url = None
+        RUNNING.add(self)
         threading.Thread(target=self._read, daemon=True).start()
         if not self._listens.wait(START_SECONDS_MAX) or self.url is None:
             self.stop()
@@ -125,11 +161,13 @@ def place(data_dir):
     if not CASSANDRA:
         return {"data_dir": str(data_dir)}
     address, _, port = CASSANDRA.rpartition(":")
+    keyspace = f"test_{hashlib.md5(str(data_dir).encode()).hexdigest()}"
+    make_keyspace(address, int(port), keyspace)
     return {
         "storage": "cassandra",
         "cassandra_contact_points": address,
         "cassandra_port": port,
-        "cassandra_keyspace": f"test_{hashlib.md5(str(data_dir).encode()).hexdigest()}",
+        "cassandra_keyspace": keyspace,
         "cassandra_create_schema": "true",
     }
 
@@ -143,9 +181,10 @@ def shared_place(front, options):
     return f"shared {sorted(own.items())}"
 
 
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory):
-    """servers(front, **options) -> RunningServer; the same one for the same arguments, until the session ends."""
+@contextlib.contextmanager
+def shared_servers(tmp_path_factory):
+    """A function that starts a server for each front and options that it was not called with before; they are stopped
+    in the end."""
     running = {}
 
     def server(front, **options):
@@ -156,13 +195,27 @@ def servers(tmp_path_factory):
         return running[key]
 
     yield server
-    for server in running.values():
-        server.stop()
+    stop_all(running.values())
 
 
 @pytest.fixture(scope="session")
-def new_server(tmp_path_factory):
-    """new_server(front, data_dir=None, **options) -> RunningServer that no other test uses."""
+def usual_servers(tmp_path_factory):
+    """usual_servers(front) -> RunningServer of the whole session."""
+    with shared_servers(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def servers(usual_servers, tmp_path_factory):
+    """servers(front, **options) -> RunningServer; the same one for the same arguments, until the module ends: one that
+    idles takes its share of the machine, too."""
+    with shared_servers(tmp_path_factory) as server:
+        yield lambda front, **options: server(front, **options) if options else usual_servers(front)
+
+
+@contextlib.contextmanager
+def own_servers(tmp_path_factory):
+    """A function that starts servers, which are stopped in the end."""
     running = []
 
     def server(front, data_dir=None, **options):
@@ -170,8 +223,29 @@ def new_server(tmp_path_factory):
         return running[-1]
 
     yield server
-    for server in running:
-        server.stop()
+    stop_all(running)
+
+
+def stop_all(servers):
+    """SIGTERM to all, and wait for them."""
+    for each in servers:
+        each.process.terminate()
+    for each in servers:
+        each.stop()
+
+
+@pytest.fixture
+def new_server(tmp_path_factory):
+    """new_server(front, data_dir=None, **options) -> RunningServer that no other test uses."""
+    with own_servers(tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory):
+    """As new_server, for the tests of one module."""
+    with own_servers(tmp_path_factory) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -203,9 +277,9 @@ def front(request):
 
 
 @pytest.fixture(scope="session")
-def endpoint(request, front, servers):
+def endpoint(request, front, usual_servers):
     """The URL to ask."""
-    return request.config.getoption("--url") or servers(front).url
+    return request.config.getoption("--url") or usual_servers(front).url
 
 
 @pytest.fixture(scope="session")
@@ -215,7 +289,7 @@ def ours(request):
         pytest.skip("only for servers that the tests start")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_endpoint(ours, front, servers):
     """The URL of a server that verifies signatures."""
     return servers(front, auth="sigv4", access_keys=ACCESS_KEYS_OPTION).url
@@ -246,7 +320,7 @@ def client_of():
     return boto3_client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signing_client(signed_endpoint):
     """signing_client(who or key_id=.., secret=..) -> boto3's client of the server that verifies signatures."""
 
@@ -468,6 +542,6 @@ def wire(endpoint):
 
 
 @pytest.fixture(scope="session")
-def wires(ours, servers):
+def wires(ours, usual_servers):
     """Bare bytes to every front, to compare them: {front: Wire}."""
-    return {front: Wire(servers(front).url) for front in FRONTS}
+    return {front: Wire(usual_servers(front).url) for front in FRONTS}

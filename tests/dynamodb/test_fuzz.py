@@ -444,8 +444,8 @@ class Fuzzed:
 
 
 @pytest.fixture(scope="module")
-def fuzzed(ours, front, new_server):
-    server = Fuzzed(new_server(front).url)
+def fuzzed(ours, front, module_server):
+    server = Fuzzed(module_server(front).url)
     yield server
     server.connection.close()
 

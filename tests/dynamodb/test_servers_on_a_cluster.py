@@ -18,10 +18,10 @@ SECONDS_MAX = 120
 
 
 @pytest.fixture(scope="module")
-def clients(new_server, client_of, tmp_path_factory):
+def clients(module_server, client_of, tmp_path_factory):
     """boto3's clients of two servers on one keyspace."""
     data = tmp_path_factory.mktemp("shared")
-    return [client_of(new_server("magnetodb-api", data, expiry_interval="0.2").url) for _ in range(2)]
+    return [client_of(module_server("magnetodb-api", data, expiry_interval="0.2").url) for _ in range(2)]
 
 
 def table(name=None, **members):

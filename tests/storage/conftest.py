@@ -44,9 +44,11 @@ def cassandra_keyspace(cassandra_node):
 
     from magnetodb.storage.cassandra.cluster_options import ClusterOptions
     from magnetodb.storage.cassandra.driver import CassandraDriver
+    from tests.cassandra_keyspaces import make_keyspace
 
     address, port = cassandra_node
     options = ClusterOptions((address,), port, f"test_{uuid4().hex}", create_schema=True)
+    make_keyspace(address, port, options.keyspace)
 
     async def set_up():
         await (await CassandraDriver.open(options)).close()
