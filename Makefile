@@ -37,7 +37,7 @@ test: $(INSTALLED)
 test-cassandra: $(INSTALLED)
 	$(VENV)/bin/python -m tools.cassandra run --temporary --quick --address any -- \
 		env MAGNETODB_TEST_CASSANDRA='{contact_points}:{port}' \
-		$(VENV)/bin/pytest -n $(CASSANDRA_TEST_PROCESSES) $(TESTS) $(ARGS)
+		$(VENV)/bin/pytest -n $(CASSANDRA_TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS)
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
