@@ -1,12 +1,19 @@
 """Items: canonical attribute values under their names, and the bytes in which a row keeps one."""
 
+from collections.abc import Iterable
 from struct import Struct
 from typing import Any, Final, Self
 
 import orjson
 
 from magnetodb.errors import StorageError, ValidationException
-from magnetodb.model.attribute_values import AttributeValue, attributes_size, canonical_attributes
+from magnetodb.model.attribute_values import (
+    AttributeValue,
+    attributes_size,
+    canonical_attributes,
+    text_size,
+    value_size,
+)
 from magnetodb.model.json_types import check_attribute_map
 
 Item = dict[str, AttributeValue]
@@ -39,6 +46,20 @@ def canonical_item(raw: dict[str, Any]) -> tuple[Item, int]:
 def item_size(item: Item) -> int:
     """Size in bytes of a canonical item by AWS's rules."""
     return attributes_size(item)
+
+
+def updated_size(old: "StoredItem", item: Item, names: Iterable[str]) -> int:
+    """Size of a canonical item that differs from the old one under these names at most."""
+    before, size = old.item, old.size
+    for name in names:
+        value, replaced = item.get(name), before.get(name)
+        if value is not replaced:
+            size += _attribute_size(name, value) - _attribute_size(name, replaced)
+    return size
+
+
+def _attribute_size(name: str, value: AttributeValue | None) -> int:
+    return 0 if value is None else text_size(name) + value_size(value)
 
 
 def spliced(values: list[bytes]) -> tuple[list[int], list[bytes]]:

@@ -8,7 +8,7 @@ from magnetodb.expressions.conditions import Condition
 from magnetodb.expressions.legacy import attribute_updates
 from magnetodb.expressions.placeholders import Placeholders
 from magnetodb.expressions.updates import Update, parse_update
-from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, canonical_item, item_size
+from magnetodb.model.items import ITEM_BYTES_MAX, StoredItem, canonical_item, item_size, updated_size
 from magnetodb.model.rows import RowKey
 from magnetodb.operations.cell import Cell
 from magnetodb.operations.parameters import UPDATE_ITEM
@@ -69,7 +69,7 @@ def replacement(
                 return None
         if old is not None and item == old_item:
             return old
-        size = item_size(item)
+        size = item_size(item) if old is None or update is None else updated_size(old, item, update.tree)
         if size > ITEM_BYTES_MAX:
             raise ValidationException(ITEM_TOO_LARGE)
         keys.check_index_keys(item, old_item)

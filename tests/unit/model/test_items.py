@@ -1,8 +1,10 @@
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from magnetodb.errors import SerializationException, StorageError, ValidationException
-from magnetodb.model.items import StoredItem, canonical_item, item_size
+from magnetodb.model.items import StoredItem, canonical_item, item_size, updated_size
 
 ITEM = {"pk": {"S": "é"}, "n": {"N": "12"}, "tags": {"L": [{"S": "a"}]}}
 ITEM_BYTES = 2 + 2 + 1 + 2 + 4 + 3 + 1 + 1
@@ -49,6 +51,25 @@ def test_a_wrong_json_type_goes_before_an_invalid_value() -> None:
 def test_an_invalid_value_is_refused() -> None:
     with pytest.raises(ValidationException, match="numeric value: x"):
         canonical_item({"a": {"N": "x"}, "b": {"S": "1"}})
+
+
+values = st.recursive(
+    st.text(max_size=3).map(lambda text: {"S": text}) | st.integers(0, 10**9).map(lambda number: {"N": str(number)}),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda members: {"L": members})
+        | st.dictionaries(st.text("aé", min_size=1, max_size=2), inner, max_size=3).map(lambda members: {"M": members})
+    ),
+    max_leaves=5,
+)
+items = st.dictionaries(st.text("abcé", min_size=1, max_size=3), values, max_size=5)
+
+
+@given(before=items, changes=items, gone=st.sets(st.text("abcé", min_size=1, max_size=3), max_size=3))
+def test_the_size_after_an_update_is_that_of_the_item(before, changes, gone) -> None:
+    after = {name: value for name, value in (before | changes).items() if name not in gone}
+    old = StoredItem.from_item(before, item_size(before))
+
+    assert item_size(after) == updated_size(old, after, {*changes, *gone})
 
 
 def test_a_stored_item_reads_back() -> None:
