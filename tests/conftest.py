@@ -6,8 +6,13 @@ import signal
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 FIGURES = "figures"
+
+# Machines are slow now and then: a timing decides no test.
+settings.register_profile("magnetodb", deadline=None)
+settings.load_profile("magnetodb")
 
 
 def pytest_configure():
