@@ -60,8 +60,9 @@ class StorageDriver(Protocol):
         one call, and of several calls, may share one fsync. What is raised where one of several failed says in
         `outcomes` what became of the others."""
 
-    async def recover(self) -> object:
-        """Finish what crashed commits left behind. What it returns is for an operator to read."""
+    async def recover(self) -> bool:
+        """Finish what crashed commits left behind, in a step of some seconds; whether more waits that can be done at
+        once."""
 
     async def close(self) -> None:
         """Wait for the commits in hand and release everything."""

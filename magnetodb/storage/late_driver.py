@@ -89,7 +89,7 @@ class LateDriver:
         self.epochs.end(epoch)
         return outcomes
 
-    async def recover(self) -> object:
+    async def recover(self) -> bool:
         """See StorageDriver."""
         driver = self._there()
         epoch = self.epochs.begin()

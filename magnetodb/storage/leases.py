@@ -17,9 +17,11 @@ from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.job_positions import LEASES
 
 LEASE_SECONDS: Final = 30.0
-"""A process that has died is succeeded after so long."""
+"""A process that has died is succeeded after so long, unless the lease says otherwise."""
 
 RENEW_SECONDS: Final = 15.0
+"""Likewise: half of what the lease lasts."""
+
 WORKING_RENEW_SECONDS: Final = 3.0
 """A lease is renewed when it is so old, and sooner while the job works, so that its progress can be followed."""
 
@@ -37,7 +39,8 @@ class Lease:
     """One lease, from the point of view of one process.
 
     `owner` is a name that no other process ever has. `sole`: no other process is at work on this storage, so another
-    owner's lease is of a process that has ended and need not be waited for.
+    owner's lease is of a process that has ended and need not be waited for. `seconds`: how long it lasts, the same for
+    all who want it.
     """
 
     def __init__(
@@ -49,8 +52,11 @@ class Lease:
         clock: Callable[[], float],
         sole: bool = False,
         monotonic: Callable[[], float] = monotonic,
+        seconds: float = LEASE_SECONDS,
     ) -> None:
         self._driver = driver
+        self._seconds = seconds
+        self._renew_seconds = seconds * RENEW_SECONDS / LEASE_SECONDS
         self._key = RowKey(LEASES, job.encode(), b"")
         self._owner = owner
         self._clock = clock
@@ -67,14 +73,14 @@ class Lease:
         status = state.get("status")
         if self._renewed is not None and status == self._state.get("status"):
             age = self._monotonic() - self._renewed
-            if age < (WORKING_RENEW_SECONDS if status == "working" else RENEW_SECONDS):
+            if age < (WORKING_RENEW_SECONDS if status == "working" else self._renew_seconds):
                 return True
         if self._row is None:
             self._row = await self._other()
             if self._row is not None and not self._may_take(self._row):
                 self._row = None
                 return False
-        return await self._write(state, self._clock() + LEASE_SECONDS)
+        return await self._write(state, self._clock() + self._seconds)
 
     async def release(self, state: dict[str, Any]) -> None:
         """Let others take it at once. Does nothing if this process does not have it. Raises StorageErrors."""
@@ -94,7 +100,7 @@ class Lease:
         now = self._monotonic()
         if self._watched is None or self._watched[0] != row.version:
             self._watched = row.version, now
-        return now - self._watched[1] >= LEASE_SECONDS
+        return now - self._watched[1] >= self._seconds
 
     async def _write(self, state: dict[str, Any], until: float) -> bool:
         began = self._monotonic()

@@ -6,7 +6,6 @@ connection of their own, in the event loop's thread, and never suspend; they see
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ from magnetodb.storage.row_tables import CreateTable, DropTable, RowTables
 from magnetodb.storage.sqlite_batch import TOKEN_OFFSET, BatchWork, PlannedChange, RowPosition
 from magnetodb.storage.sqlite_errors import storage_error
 from magnetodb.storage.sqlite_file import open_file, read_file, share_file
+from magnetodb.storage.writer_lock import OWNERS_MAX
 
 GET = "SELECT version, value FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
 QUERY = {
@@ -55,10 +55,6 @@ SCAN_AFTER = (
     " WHERE table_id = ? AND (token, partition, sort) > (?, ?, ?) AND token <= ?"
     " ORDER BY token, partition, sort LIMIT ?"
 )
-
-VERSION_OWNERS: Final = 64
-"""Processes that share a file issue versions that differ modulo this, by their process ids: what one expects of a row
-that it has queued itself and lost must not be true of another one's row."""
 
 FETCH_ROWS: Final = 16
 """SQLite's rows are taken in lists of so many: of the largest items they are 6 MB more than a page needs."""
@@ -108,9 +104,11 @@ class SqliteDriver:
         self._pending: dict[RowKey, Row] = {}
         self._cache = RowCache() if others is None else SharedRowCache(others)
         self._last_version = 0
-        self._own = os.getpid() % VERSION_OWNERS
-        copier = self._file.copier
-        self._commits = GroupCommit(self._file.writer, self._before_group, copier, others)
+        self._doubt = 0
+        copier, sync = self._file.copier, self._file.sync
+        self._commits = GroupCommit(
+            self._file.writer, self._before_group, copier, others, sync, commit_syncs=durable and sync is None
+        )
         self._dropped = DroppedTables(
             self._file.writer,
             self._file.reader,
@@ -166,6 +164,8 @@ class SqliteDriver:
             raise RowTableNotFound(key.table if key else "") from None
         except sqlite3.Error as error:
             raise storage_error(error) from error
+        if self._doubt:
+            await self._resolve(rows, for_write)
         return rows
 
     async def query(
@@ -186,6 +186,10 @@ class SqliteDriver:
             parameters.append(end)
         parameters.append(limit + 1)
         found, more = self._found(QUERY[end is not None, reverse], parameters, limit)
+        if self._others is not None:
+            doubt = self._others.doubt_of_partition(partition)
+            if doubt:
+                await self._commits.durable(doubt)
         return Page(PartitionRows(table, partition, found), more)
 
     def token(self, partition: bytes) -> int:
@@ -203,6 +207,10 @@ class SqliteDriver:
             found, more = self._found(SCAN_AFTER, parameters, limit)
         else:
             found, more = self._found(SCAN, (number, first, last, limit + 1), limit)
+        if self._others is not None:
+            doubt = self._others.doubt_of_all()
+            if doubt:
+                await self._commits.durable(doubt)
         rows = [
             _new(Row, (_new(RowKey, (table, partition, sort)), value, version, False, None))
             for partition, sort, version, value in found
@@ -240,9 +248,10 @@ class SqliteDriver:
         called in any thread."""
         return list(self._commits.sizes), self._commits.works
 
-    async def recover(self) -> None:
+    async def recover(self) -> bool:
         """See StorageDriver. SQLite recovers by itself; what is left are tables that were not emptied to the end."""
         self._dropped.start()
+        return False
 
     async def close(self) -> None:
         """See StorageDriver."""
@@ -261,12 +270,26 @@ class SqliteDriver:
         self._hold_snapshot()
         _, partition, sort = key
         found = self._read.execute(GET, (number, crc32(partition) - TOKEN_OFFSET, partition, sort)).fetchone()
+        if self._others is not None:
+            doubt = self._others.doubt_of_row(key)
+            if doubt:
+                self._doubt = max(self._doubt, doubt)
+                return None if found is None else Row(key, found[1], found[0], True)
         if found is None:
             return None
         row = Row(key, found[1], found[0])
         if cache:
             self._cache.put(row, mark)
         return row
+
+    async def _resolve(self, rows: list[Row | None], for_write: bool) -> None:
+        """Wait until what was read is on the disk, unless a commit that expects it will."""
+        doubt, self._doubt = self._doubt, 0
+        if for_write and None not in rows:
+            return
+        await self._commits.durable(doubt)
+        if not for_write:
+            rows[:] = [row._replace(pending=False) if row is not None and row.pending else row for row in rows]
 
     def _number(self, table: str) -> int:
         try:
@@ -306,6 +329,7 @@ class SqliteDriver:
         if self._others is not None:
             self._look()
             self._others.last_version = self._last_version
+            self._others.begin()
 
     def _hold_snapshot(self) -> None:
         """Keep a read transaction open as long as nothing is written: it saves every read the file locks, a third of
@@ -378,7 +402,9 @@ class SqliteDriver:
             if type(expected) is Row and expected.version >= version:
                 version = expected.version + 1
             if self._others is not None:
-                version += (self._own - version) % VERSION_OWNERS
+                # What one process expects of a row that it has queued itself, and lost, must not be true of the row of
+                # another one. So no two processes issue the same version.
+                version += (self._others.lock.owner - version) % OWNERS_MAX
             if value is CHECK:
                 version = expected.version if type(expected) is Row else 0
             else:

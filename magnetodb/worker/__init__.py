@@ -26,7 +26,7 @@ JOBS: Final[dict[str, Job]] = {
     "expire_items": Job(expire_items.step, interval_seconds=10.0),
     "finish_changes": Job(finish_changes.step, interval_seconds=5.0, shared_only=True),
     "flush_counts": Job(flush_counts.step, interval_seconds=5.0, leased=False),
-    "recover": Job(recover.step, interval_seconds=10.0, shared_only=True),
+    "recover": Job(recover.step, interval_seconds=5.0, shared_only=True, lease_seconds=10.0),
     "refresh_tables": Job(
         refresh_tables.step, interval_seconds=1.0, leased=False, retry_seconds_max=1.0, polled_only=True
     ),

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 
 from magnetodb.operations.cell import Cell
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.leases import LEASE_SECONDS
 
 Step = Callable[["JobRun"], Awaitable[bool]]
 
 
 class Job(NamedTuple):
-    """`leased`: of many processes one runs it at a time; else each runs its own, whatever the options say. The pause
+    """`leased`: of many processes one runs it at a time; else each runs its own, whatever the options say. A process
+    that has died is succeeded after `lease_seconds`, twice as long as a step and its interval take. The pause
     after failures in a row grows up to `retry_seconds_max`. `shared_only`: it is for storages that several processes
     share; `polled_only`: for those whose processes poll what others have changed."""
 
@@ -30,6 +32,7 @@ class Job(NamedTuple):
     retry_seconds_max: float = 60.0
     shared_only: bool = False
     polled_only: bool = False
+    lease_seconds: float = LEASE_SECONDS
 
 
 class FirstSeen(NamedTuple):

@@ -4,6 +4,5 @@ from magnetodb.worker.jobs import JobRun
 
 
 async def step(run: JobRun) -> bool:
-    """All that is known of: the driver bounds it."""
-    await run.driver.recover()
-    return False
+    """As much as the driver takes for a step."""
+    return await run.driver.recover()

@@ -21,7 +21,7 @@ BACKOFF_SECONDS: Final = 0.5
 """Pause after a failure, doubled with each further one up to the job's own maximum."""
 
 LEASE_RETRY_SECONDS: Final = 5.0
-"""How often a process asks for a lease that another has."""
+"""How often a process asks for a lease that another has, or four times as long as it lasts."""
 
 LOUD_SECONDS: Final = 5.0
 """Failures that are so far apart are all logged."""
@@ -58,7 +58,9 @@ class Worker:
                 job,
                 JobRun(name, cell, driver),
                 intervals.get(name, job.interval_seconds),
-                Lease(driver, name, owner=owner, clock=clock, sole=sole) if job.leased else None,
+                Lease(driver, name, owner=owner, clock=clock, sole=sole, seconds=job.lease_seconds)
+                if job.leased
+                else None,
                 clock,
             )
             for name, job in jobs.items()
@@ -167,7 +169,7 @@ class _RunningJob:
             try:
                 if self._lease is not None and not await self._lease.hold(self.state()):
                     self._become("waiting")
-                    await self._rest(LEASE_RETRY_SECONDS)
+                    await self._rest(min(LEASE_RETRY_SECONDS, self._job.lease_seconds / 4))
                     continue
                 self._begun += 1
                 more = await self._job.step(self._run)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cql import ItemRow
+from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX
 from magnetodb.storage.cassandra.equipment import Equipment
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
 from magnetodb.storage.cassandra.intents import SLOT_MICROSECONDS, Intent, first_slot, hour_at, hour_of, time_of
@@ -26,8 +27,11 @@ from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind
 from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
 from magnetodb.storage.cassandra.transactions import Transactions
 
-RECOVERY_AGE_SECONDS: Final = 30.0
-"""Intents are left alone for so long."""
+RECOVERY_AGE_SECONDS: Final = DECISION_SECONDS_MAX
+"""Intents are left alone for so long: no attempt of a commit is sent later."""
+
+RUN_SECONDS_MAX: Final = 3.0
+"""A run begins no further slots after so long, so that the one who has the lease can renew it."""
 
 HOURS_NEAR: Final = (-1, 1)
 HOURS_FAR: Final = (-96, 24)
@@ -42,7 +46,7 @@ QUIET_SECONDS: Final = 120.0
 FORGET_SECONDS: Final = 900.0
 """A slot that was met so long ago and is empty is forgotten. Its process has taken another one after some seconds."""
 
-SLOTS_AT_ONCE: Final = 32
+SLOTS_AT_ONCE: Final = 4
 PAGE_ROWS: Final = 512
 ROWS_AT_ONCE: Final = 64
 
@@ -50,33 +54,47 @@ _log = logging.getLogger(__name__)
 
 
 class Recovered(NamedTuple):
-    """What a run came to: intents that are done with, and intents that are left for the next run."""
+    """What a run came to: intents that are done with, and intents that are left for the next run. `more`: its time was
+    over before all were looked at."""
 
     done: int = 0
     left: int = 0
+    more: bool = False
 
 
 class Recovery:
     """Runs one after the other, in one process at a time (two do no harm, and no good).
 
-    `age_seconds`: intents that are younger are left alone; 0 takes all.
+    `age_seconds`: intents that are younger are left alone; 0 takes all. `run_seconds`: a run begins no further slots
+    after so long.
     """
 
     def __init__(
-        self, equipment: Equipment, transactions: Transactions, *, age_seconds: float = RECOVERY_AGE_SECONDS
+        self,
+        equipment: Equipment,
+        transactions: Transactions,
+        *,
+        age_seconds: float = RECOVERY_AGE_SECONDS,
+        run_seconds: float = RUN_SECONDS_MAX,
     ) -> None:
         self._equipment = equipment
         self._transactions = transactions
         self._age_seconds = age_seconds
+        self._run_seconds = run_seconds
         self._met: dict[int, float] = {}
         self._quiet: set[int] = set()
         self._far: float | None = None
 
     async def run(self) -> Recovered:
-        """Deal with all intents that are old enough. Raises CassandraErrors; what was done stays done."""
+        """Deal with intents that are old enough, the oldest first: all of them, or some seconds' worth. Raises
+        CassandraErrors; what was done stays done."""
         found = done = 0
+        until, more = monotonic() + self._run_seconds, False
         slots = await self._slots()
         for start in range(0, len(slots), SLOTS_AT_ONCE):
+            if done and monotonic() > until:
+                more = True
+                break
             after: dict[int, tuple[int, UUID] | None] = dict.fromkeys(slots[start : start + SLOTS_AT_ONCE])
             while after:
                 pages = await self._pages(after)
@@ -91,7 +109,7 @@ class Recovery:
                 }
         if found:
             _log.info("Recovery: %d intents done, %d left for the next run", done, found - done)
-        return Recovered(done, found - done)
+        return Recovered(done, found - done, more)
 
     async def _slots(self) -> list[int]:
         """The slots that may hold intents that are old enough, as far as they are worth a look, oldest first."""

@@ -49,6 +49,22 @@ async def test_one_that_was_not_renewed_for_as_long_as_it_lasts_is_taken(world):
     assert [False, False, True] == outcomes
 
 
+async def test_one_that_lasts_shorter_is_renewed_and_taken_sooner(world):
+    first, second = lease(world, seconds=10.0), lease(world, "two", seconds=10.0)
+    await first.hold(IDLE)
+    await second.hold(IDLE)
+    world.now += 5.0
+    await first.hold(IDLE)
+    renewed = await stored(world)
+    outcomes = []
+    for seconds in (5.0, 9.9, 0.2):
+        world.now += seconds
+        outcomes.append(await second.hold(IDLE))
+
+    assert 1015.0 == renewed.until
+    assert [False, False, True] == outcomes
+
+
 async def test_of_two_who_take_it_at_once_one_gets_it(world):
     first, second = lease(world), lease(world, "two")
     await lease(world, "dead").hold(IDLE)

@@ -7,7 +7,7 @@ import pytest
 from magnetodb.model.rows import ABSENT, Change, Committed, DerivedRow, Lost, RowKey
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.item_row import in_step
-from magnetodb.storage.cassandra.recover import Recovered
+from magnetodb.storage.cassandra.recover import SLOTS_AT_ONCE, Recovered, Recovery
 from magnetodb.storage.cassandra.session_errors import BatchLogUnreached, OutcomeUnknown, Refused
 from tests.unit.storage.cassandra.scripted import ITEMS, ONE, Cluster, Crash, applied, item, meanwhile
 
@@ -147,6 +147,16 @@ async def test_what_fails_is_left_for_the_next_run(cluster, process):
 
     assert Recovered(0, 2) == await process.committer.recover()
     assert Recovered(2, 0) == await process.committer.recover()
+    assert (0, []) == (cluster.intents(), cluster.wrong())
+
+
+async def test_a_run_that_has_taken_its_time_leaves_slots_for_the_next(cluster, process):
+    for each in range(SLOTS_AT_ONCE + 1):
+        await crash(cluster, "batch", b"k:", key=item(b"%d" % each))
+    recovery = Recovery(process.committer._equipment, process.committer._transactions, age_seconds=0, run_seconds=0)
+
+    assert Recovered(SLOTS_AT_ONCE, 0, more=True) == await recovery.run()
+    assert Recovered(1, 0) == await recovery.run()
     assert (0, []) == (cluster.intents(), cluster.wrong())
 
 
