@@ -26,6 +26,7 @@ from magnetodb.storage.cassandra.expectations import Expectations
 from magnetodb.storage.cassandra.hidden_rows import BATCH_BYTES_MAX
 from magnetodb.storage.cassandra.item_commit import ItemCommit
 from magnetodb.storage.cassandra.item_row import MISSING, Position, plan
+from magnetodb.storage.cassandra.known_rows import KnownRows
 from magnetodb.storage.cassandra.recover import RECOVERY_AGE_SECONDS, Recovered, Recovery
 from magnetodb.storage.cassandra.session import Session
 from magnetodb.storage.cassandra.session_errors import CassandraError
@@ -68,6 +69,7 @@ class Committer:
         self._equipment = Equipment(
             session, clock, tables, derive=derive, batch_bytes_max=batch_bytes_max, new_uuid=new_uuid
         )
+        self._known = KnownRows()
         self._transactions = Transactions(self._equipment)
         self._recovery = Recovery(self._equipment, self._transactions, age_seconds=recovery_age_seconds)
 
@@ -107,9 +109,14 @@ class Committer:
         """The row as a write of this process that is under way will leave it; None if there is none."""
         return self._equipment.under_way.row(key)
 
+    def known(self, key: RowKey) -> Row | None:
+        """The row as this process has last left or found it, `pending`: good for a write that expects it."""
+        return self._known.row(key)
+
     def remember(self, key: RowKey, row: ItemRow) -> None:
         """A row that was read by somebody who may be about to write it: if it is dead, the commit needs its version."""
         self._equipment.under_way.remember(key, row)
+        self._known.found(key, row)
 
     async def settled(self, keys: Sequence[RowKey], rows: Sequence[ItemRow]) -> list[ItemRow]:
         """Rows that were read by somebody who may be about to write them, without the transactions that hold them where
@@ -182,7 +189,7 @@ class Committer:
             await self._find_again([(change,)])
             raise
         finally:
-            equipment.under_way.end(writing, after)
+            self._end_write(writing, after)
 
     async def _find_tables(self, batches: Sequence[Batch]) -> None:
         places = self._equipment.tables.places
@@ -225,7 +232,14 @@ class Committer:
     def _end(self, begun: _Begun, after: Sequence[ItemRow | None]) -> None:
         for writing, row in zip(begun.writings, after, strict=True):
             if writing is not None:
-                self._equipment.under_way.end(writing, row)
+                self._end_write(writing, row)
+
+    def _end_write(self, writing: Writing, after: ItemRow | None) -> None:
+        if after is None:
+            self._known.lost(writing.key)
+        else:
+            self._known.made(writing.key, after)
+        self._equipment.under_way.end(writing, after)
 
     async def _work(
         self, numbered: Iterator[tuple[int, _Begun]], outcomes: list[Committed | Lost | StorageError | None]
@@ -244,19 +258,24 @@ class Committer:
         until = monotonic() + DECISION_SECONDS_MAX
         expectations = Expectations(self._equipment, self._transactions, batch, begun.positions, begun.ahead, until)
         try:
+            outcome: Committed | Lost
             if all(_compares(change) for change in batch):
-                return await compare(expectations, batch)
-            if self._only_hidden(begun):
-                return await put_hidden(self._equipment, expectations, batch, begun.positions)
-            commit: ItemCommit | TransactionCommit
-            if self._in_one_partition(begun):
-                commit = ItemCommit(self._equipment, expectations, batch, begun.positions, until)
+                outcome = await compare(expectations, batch)
+            elif self._only_hidden(begun):
+                outcome = await put_hidden(self._equipment, expectations, batch, begun.positions)
             else:
-                commit = TransactionCommit(
-                    self._equipment, self._transactions, expectations, batch, begun.positions, until
-                )
-            outcome = await commit.run()
-            after = commit.after
+                commit: ItemCommit | TransactionCommit
+                if self._in_one_partition(begun):
+                    commit = ItemCommit(self._equipment, expectations, batch, begun.positions, until)
+                else:
+                    commit = TransactionCommit(
+                        self._equipment, self._transactions, expectations, batch, begun.positions, until
+                    )
+                outcome = await commit.run()
+                after = commit.after
+            if type(outcome) is Lost:
+                for change in batch:
+                    self._known.lost(change.key)
             return outcome
         except CassandraError as error:
             raise not_written(error) from error

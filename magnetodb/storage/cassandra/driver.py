@@ -36,7 +36,6 @@ from magnetodb.storage.cassandra.hidden_rows import BATCH_BYTES_MAX
 from magnetodb.storage.cassandra.item_row import MISSING
 from magnetodb.storage.cassandra.page_filling import PageFilling, RowSizes
 from magnetodb.storage.cassandra.partition_keys import partition_of, stored_partition
-from magnetodb.storage.cassandra.recover import Recovered
 from magnetodb.storage.cassandra.schema import Place, RowTables, check_format, create_schema
 from magnetodb.storage.cassandra.session import Consistency
 from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
@@ -131,7 +130,8 @@ class CassandraDriver:
                 return await self._get_values(keys)
             if not for_write:
                 return await self._get_rows(keys)
-            pending = [self._committer.pending(key) for key in keys]
+            committer = self._committer
+            pending = [committer.pending(key) or committer.known(key) for key in keys]
             unknown = [key for key, row in zip(keys, pending, strict=True) if row is None]
             if not unknown:
                 return list(pending)
@@ -183,9 +183,9 @@ class CassandraDriver:
             self._commits[commit] = batches
         return await commit.future
 
-    async def recover(self) -> Recovered:
+    async def recover(self) -> bool:
         """See StorageDriver: one step of the recovery of all processes, which one of them at a time should make."""
-        return await self._committer.recover()
+        return (await self._committer.recover()).more
 
     async def close(self) -> None:
         """See StorageDriver."""
