@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 CELL_NAME: Final = "default"
 START_SECONDS_MAX: Final = 120.0
 
-CRASH_POINT: Final = "MAGNETODB_CRASH_POINT"
+CRASH_POINT: Final = "MAGNETODB_TEST_CRASH_POINT"
 """The environment variable by which tests end a server between two steps of a commit to Cassandra; see
 storage/cassandra/crash_points.py. No option: nobody shall find it in a configuration."""
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from magnetodb import conf
-from magnetodb.service import StartError, check_exposure, is_loopback, parsed_access_key
+from magnetodb.service import CRASH_POINT, StartError, check_exposure, crash_point, is_loopback, parsed_access_key
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -59,3 +59,14 @@ def test_a_full_disk_at_the_start_is_told_in_a_sentence(tmp_path):
     assert 1 == ended.returncode
     assert f"magnetodb-api: the data file {tmp_path}/magnetodb.sqlite cannot be prepared: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_crash_point_of_tests_is_an_environment_variable_that_the_configuration_leaves_alone():
+    assert CRASH_POINT.startswith(conf.TESTS_PREFIX)
+    assert crash_point("") is None
+    assert crash_point("after:item:3") == ("after", "item", 3)
+
+
+def test_a_crash_point_that_is_none_is_told_in_a_sentence():
+    with pytest.raises(StartError, match=f"^{CRASH_POINT}: no crash point: 'now'"):
+        crash_point("now")
