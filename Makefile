@@ -35,9 +35,11 @@ serve-cassandra: $(INSTALLED)
 test: $(INSTALLED)
 	$(VENV)/bin/pytest -n $(TEST_PROCESSES) $(ARGS)
 
-# One node for all tests; the first time its jars are fetched. TESTS="tests/dynamodb/test_query.py" runs some.
+# One node for all tests; the first time its jars are fetched. TESTS="tests/dynamodb/test_query.py" runs some. Nobody kills
+# the node here, so it need not wait for the disk with each write.
 test-cassandra: $(INSTALLED)
-	$(VENV)/bin/python -m tools.cassandra run --temporary --quick --address any -- \
+	$(VENV)/bin/python -m tools.cassandra run --temporary --quick --address any \
+		--set commitlog_sync=periodic --set commitlog_sync_period=10s -- \
 		env MAGNETODB_TEST_CASSANDRA='{contact_points}:{port}' \
 		$(VENV)/bin/pytest -n $(CASSANDRA_TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS)
 

@@ -22,7 +22,7 @@ from magnetodb.storage.manager import ItemWrite, StorageManager
 from magnetodb.storage.tables import Tables
 
 CASSANDRA = "MAGNETODB_TEST_CASSANDRA" in os.environ
-ITEMS = int(os.environ.get("MAGNETODB_TEST_EXPIRING_ITEMS", "500" if CASSANDRA else "3000"))
+ITEMS = int(os.environ.get("MAGNETODB_TEST_EXPIRING_ITEMS", "300" if CASSANDRA else "3000"))
 WRITERS = 4
 LOAD_BATCH = 500
 ITEMS_PER_SECOND = 50 if CASSANDRA else 1000
@@ -241,7 +241,7 @@ def count_items(endpoint):
 
 
 @pytest.mark.usefixtures("ours")
-@pytest.mark.timeout(120 + ITEMS / 100)
+@pytest.mark.timeout(DRAIN_SECONDS_MAX + 120 + ITEMS / 100)
 def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_server, open_driver, tmp_path, figures):
     seed = random.randrange(2**32)
     choose = random.Random(seed)
@@ -273,7 +273,7 @@ def test_items_that_are_rewritten_as_they_expire_stay_and_all_others_go(new_serv
 
 
 @pytest.mark.usefixtures("ours")
-@pytest.mark.timeout(120 + ITEMS / 100)
+@pytest.mark.timeout(DRAIN_SECONDS_MAX + 120 + ITEMS / 100)
 def test_what_has_expired_goes_at_thousands_a_second(new_server, open_driver, tmp_path, figures):
     """All at once, on a table with two indexes, while nobody else asks much."""
     seed = random.randrange(2**32)

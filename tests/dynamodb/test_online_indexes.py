@@ -20,9 +20,12 @@ from magnetodb.storage.manager import ItemWrite, StorageManager
 from magnetodb.storage.tables import Tables
 
 CASSANDRA = "MAGNETODB_TEST_CASSANDRA" in os.environ
-ITEMS = int(os.environ.get("MAGNETODB_TEST_ONLINE_ITEMS", "1000" if CASSANDRA else "3000"))
+ITEMS = int(os.environ.get("MAGNETODB_TEST_ONLINE_ITEMS", "500" if CASSANDRA else "3000"))
 KILLS = 2 if ITEMS >= 20_000 else 1
 WRITERS = 4
+WRITE_PAUSE_SECONDS = 0.05 if CASSANDRA else 0.0
+"""Behind each write. On a cluster it is mostly waited for a server that was killed, and other tests want to go on."""
+
 LOAD_BATCH = 500
 STATE_SECONDS_MAX = 30 + ITEMS / 1000 + (120 if CASSANDRA else 0)
 """On a cluster a server that was killed is waited for: for its lease, and for what it may have under way."""
@@ -174,6 +177,7 @@ class Writers:
                 endpoint.ask("PutItem", {"TableName": NAME, "Item": item})
             with self._changed:
                 self.acknowledged += 1
+            self._stopped.wait(WRITE_PAUSE_SECONDS)
 
 
 class Endpoint:
