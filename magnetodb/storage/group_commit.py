@@ -1,7 +1,9 @@
-"""Many writers, one fsync: what waits is applied in one SQL transaction, and a thread does nothing but COMMIT.
+"""Many writers, one fsync: what waits is applied in one SQL transaction, and threads do nothing but wait for the disk.
 
 The statements run in the event loop's thread, where they cost no hand-over of the interpreter lock; only the fsync, and
-the wait for other processes' commits, runs beside it. While one group is being committed the next one gathers.
+the wait for other processes' turns, runs beside it. Where the file belongs to this process, the fsync is part of
+COMMIT, and the next group gathers meanwhile. Where processes share it, COMMIT does not wait for the disk, so that the
+next one can have its turn, and `LogSync` brings several turns to the disk at once.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -16,6 +19,7 @@ from typing import Any, Final, Protocol
 from magnetodb.errors import StorageUnavailable
 from magnetodb.storage.commit_queue import GROUP_BYTES, CommitQueue, Work
 from magnetodb.storage.log_copier import LogCopier
+from magnetodb.storage.log_sync import LogSync
 from magnetodb.storage.sqlite_errors import is_busy, storage_error
 
 GROUPS_MAX: Final = 16
@@ -33,10 +37,16 @@ HOLD_SECONDS_MAX = 0.002
 CHANCES_MAX: Final = 4
 """Whoever has lost has so many rounds of the loop to come again in the same turn."""
 
+LOOP_COMMIT_BYTES_MAX: Final = 256 * 1024
+"""A COMMIT that does not wait for the disk runs in the loop, unless it has more to write than this."""
+
 BUSY_SECONDS: Final = 0.001
 BUSY_SECONDS_MAX: Final = 1.0
 """SQLite itself says busy for a moment while another process repairs the log's index after a kill: so often, and so
 long, a transaction is tried to begin."""
+
+
+NOT_SYNCED: Final = "The disk has failed: what was written last may be lost. Start the service anew."
 
 
 class Turns(Protocol):
@@ -48,8 +58,8 @@ class Turns(Protocol):
     def wait(self) -> None:
         """Wait for the turn, in a thread."""
 
-    def leave(self) -> None:
-        """End the turn, in any thread."""
+    def leave(self) -> int:
+        """End the turn, in any thread; its number."""
 
     def give_up(self) -> None:
         """Do without the turn that was asked for."""
@@ -60,7 +70,7 @@ class GroupCommit:
 
     `before_group` is called when a group begins, in its turn. `idle` is True while nothing waits and no transaction is
     open. `sizes` counts the commits by the bits of the number of works in them (`sizes[3]`: 4 to 7), `works` those
-    works.
+    works. `commit_syncs`: COMMIT waits for the disk. `sync`: what is committed becomes durable by it.
     """
 
     def __init__(
@@ -69,6 +79,9 @@ class GroupCommit:
         before_group: Callable[[], None],
         copier: LogCopier | None = None,
         turns: Turns | None = None,
+        sync: LogSync | None = None,
+        *,
+        commit_syncs: bool = True,
     ) -> None:
         self.idle = True
         self.sizes = [0] * COMMIT_BITS_MAX
@@ -77,6 +90,11 @@ class GroupCommit:
         self._before_group = before_group
         self._copier = copier
         self._turns = turns
+        self._sync = sync
+        self._commit_syncs = commit_syncs
+        self._committed: deque[tuple[int, list[Work]]] = deque()
+        """The groups that are not on the disk yet, with their turns."""
+        self._syncing = False
         self._waiting = CommitQueue(GROUPS_MAX if turns is None else TURNS_MAX)
         self._taken: deque[Work] = deque()
         self._joined = False
@@ -99,6 +117,8 @@ class GroupCommit:
         """
         if self._closed:
             raise StorageUnavailable("The storage is closed.")
+        if self._sync is not None and self._sync.failed():
+            raise StorageUnavailable(NOT_SYNCED)
         self._waiting.put(works)
         loop = self._loop or self._start()
         futures = []
@@ -110,10 +130,27 @@ class GroupCommit:
             loop.call_soon(self._begin)
         return futures
 
+    async def durable(self, turn: int) -> None:
+        """Return when that turn, of whatever process, is on the disk. Raises StorageUnavailable where it cannot be."""
+        if self._sync is None:
+            return
+        if self._closed or self._sync.failed():
+            raise StorageUnavailable(NOT_SYNCED if self._sync.failed() else "The storage is closed.")
+        if turn > self._sync.ended():
+            # It is under way, or its process was killed in it: whatever it was, it has ended with a turn of ours.
+            await self.submit((Work(),))[0]
+            return
+        loop = self._loop or self._start()
+        work = Work()
+        work.future = loop.create_future()
+        last = self._committed[-1][0] if self._committed else 0
+        self._synchronize(max(turn, last), [work])
+        await work.future
+
     async def close(self) -> None:
         """Refuse new work, wait for what was queued, end the thread."""
         self._closed = True
-        if not self.idle:
+        if not self.idle or self._committed:
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
         if self._loop is not None:
@@ -190,7 +227,14 @@ class GroupCommit:
             self._chances -= 1
             self._soon(self._apply)
             return
-        self._jobs.put(self._commit)
+        copier = self._copier
+        copies_rest = copier is not None and copier.writers_must_wait()
+        # The first commit of a new log waits for the disk.
+        waits = self._commit_syncs or copies_rest or (copier is not None and copier.has_copied())
+        if waits or self._group_size > LOOP_COMMIT_BYTES_MAX:
+            self._jobs.put(partial(self._commit_in_thread, copies_rest))
+        else:
+            self._commit_ended(*self._commit(False))
 
     def _soon(self, step: Callable[[], None], seconds: float = 0.0) -> None:
         assert self._loop is not None
@@ -231,30 +275,59 @@ class GroupCommit:
             failure = error
         self._loop.call_soon_threadsafe(self._open, failure)
 
-    def _commit(self) -> None:
-        """In the thread: commit, and let the next process begin."""
+    def _commit_in_thread(self, copies_rest: bool) -> None:
         assert self._loop is not None
-        error: Exception | None = None
+        self._loop.call_soon_threadsafe(self._commit_ended, *self._commit(copies_rest))
+
+    def _commit(self, copies_rest: bool) -> tuple[int, sqlite3.Error | None]:
+        """Commit, and let the next process begin: the turn that has ended."""
         try:
             self._connection.execute("COMMIT")
-            if self._copier is not None:
-                self._copier.after_commit()
-            if self._turns is not None:
-                self._turns.leave()
-        except sqlite3.Error as caught:
-            error = caught
-        self._loop.call_soon_threadsafe(self._committed, error)
+        except sqlite3.Error as error:
+            return 0, error
+        if self._copier is not None:
+            if copies_rest:
+                self._copier.copy_rest()
+            self._copier.after_commit()
+        return self._turns.leave() if self._turns is not None else 0, None
 
-    def _committed(self, error: Exception | None) -> None:
+    def _commit_ended(self, turn: int, error: sqlite3.Error | None) -> None:
         if error is not None:
             self._failed(error)
             return
         group = self._clear_group()
         self.sizes[len(group).bit_length()] += 1
         self.works += len(group)
-        for work in group:
-            self._settle(work, durable=True)
+        if self._sync is None:
+            for work in group:
+                self._settle(work, durable=True)
+        else:
+            self._synchronize(turn, group)
         self._go_on()
+
+    def _synchronize(self, turn: int, group: list[Work]) -> None:
+        """Settle the works when the turn is on the disk."""
+        assert self._sync is not None
+        self._committed.append((turn, group))
+        if not self._syncing:
+            self._syncing = True
+            self._sync.order(turn, self._synchronized)
+
+    def _synchronized(self, error: OSError | None) -> None:
+        """What was ordered is on the disk, and so may be what came later."""
+        assert self._sync is not None
+        committed, durable = self._committed, self._sync.durable()
+        while committed and (error is not None or committed[0][0] <= durable):
+            _, group = committed.popleft()
+            if error is None:
+                for work in group:
+                    self._settle(work, durable=True)
+            else:
+                self._fail(group, StorageUnavailable(NOT_SYNCED))
+        self._syncing = bool(committed)
+        if committed:
+            self._sync.order(committed[-1][0], self._synchronized)
+        self._check_drained()
 
     @staticmethod
     def _settle(work: Work, *, durable: bool) -> None:
@@ -330,5 +403,8 @@ class GroupCommit:
             self._soon(self._begin)
             return
         self.idle = True
-        if self._drained is not None:
+        self._check_drained()
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and self.idle and not self._committed and not self._drained.done():
             self._drained.set_result(None)

@@ -56,26 +56,32 @@ class LogCopier:
         self._copy_again = self._end_again = 0
         self._copy_pause = self._end_pause = AGAIN_PAGES
 
+    def writers_must_wait(self) -> bool:
+        """Whether the next commit must be followed by `copy_rest`. In the turn of a commit."""
+        frames = self._log.frames()
+        if frames < LOG_PAGES or frames < self._end_again:
+            return False
+        return frames >= PATIENCE_PAGES or (self._rests.is_set() and frames - self._log.copied_frames() <= LAST_PAGES)
+
+    def copy_rest(self) -> None:
+        """Copy all that is left, so that the next commit begins the log anew if nobody reads an old state then. In the
+        turn of a commit, in a thread that may wait."""
+        self._rests.wait(PATIENCE_SECONDS)
+        self._copy(self._writer)
+        self._end_again = self._log.frames() + self._end_pause
+        self._end_pause = min(self._end_pause * 2, COPY_PAGES)
+
     def after_commit(self) -> None:
-        """Called after each commit, before the next one can begin, in the thread of commits."""
+        """Called after each commit, in its turn. In the thread of commits or of the event loop."""
         frames = self._log.frames()
         if frames < self._frames:
             self._copied = self._copy_again = self._end_again = 0
             self._copy_pause = self._end_pause = AGAIN_PAGES
         self._frames = frames
-        if frames < COPY_PAGES:
+        if frames < COPY_PAGES or frames < self._copy_again or not self._rests.is_set():
             return
         copied = self._log.copied_frames()
-        left = frames - copied
-        rests = self._rests.is_set()
-        if frames >= LOG_PAGES and ((rests and left <= LAST_PAGES) or frames >= PATIENCE_PAGES):
-            if frames >= self._end_again:
-                # The next commit begins the log anew if nobody reads an old state then.
-                self._rests.wait(PATIENCE_SECONDS)
-                self._copy(self._writer)
-                self._end_again = frames + self._end_pause
-                self._end_pause = min(self._end_pause * 2, COPY_PAGES)
-        elif rests and frames >= self._copy_again and (left >= COPY_PAGES or frames >= LOG_PAGES):
+        if frames - copied > (LAST_PAGES if frames >= LOG_PAGES else COPY_PAGES):
             self._copy_pause = AGAIN_PAGES if copied > self._copied else min(self._copy_pause * 2, COPY_PAGES)
             self._copied = copied
             self._copy_again = frames + self._copy_pause

@@ -11,6 +11,7 @@ from magnetodb.storage.commit_queue import CHANGE_BYTES, Work
 from magnetodb.storage.other_processes import OtherProcesses
 from magnetodb.storage.row_cache import RowCache
 from magnetodb.storage.row_tables import RowTables
+from magnetodb.storage.writer_lock import OWNERS_MAX
 
 TOKEN_OFFSET: Final = 2**31
 """Tokens are stored as crc32 - 2**31: four bytes. As `TokenRange` counts them they are 2**32 times as large. Written to
@@ -27,9 +28,11 @@ UPDATE = (
 )
 DELETE = "DELETE FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ? AND version = ?"
 DELETE_ANY = "DELETE FROM rows WHERE table_id = ? AND token = ? AND partition = ? AND sort = ?"
+# The version stays one of this process.
 PUT_ANY = (
     "INSERT INTO rows (table_id, token, partition, sort, version, value) VALUES (?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET version = max(version + 1, excluded.version), value = excluded.value"
+    " ON CONFLICT DO UPDATE SET value = excluded.value, version = CASE WHEN excluded.version > version"
+    f" THEN excluded.version ELSE version + {OWNERS_MAX} - (version - excluded.version) % {OWNERS_MAX} END"
     " RETURNING version"
 )
 PUT_DERIVED = (

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from magnetodb.errors import DataFileError
 from magnetodb.storage.log_copier import LogCopier
+from magnetodb.storage.log_sync import LogSync
 from magnetodb.storage.other_processes import OtherProcesses
 from magnetodb.storage.writer_lock import WriterLock, is_shared
 
@@ -55,8 +56,8 @@ CREATE TABLE rows (
 
 class SqliteFile(NamedTuple):
     """An opened data file: the lock that keeps other processes out (None: it is only read, or shared), two connections
-    in autocommit mode, what copies the log (None: it is only read), and the other processes that have it open (None: it
-    is ours alone)."""
+    in autocommit mode, what copies the log (None: it is only read), the other processes that have it open (None: it is
+    ours alone), and what brings the log to the disk (None: COMMIT does, or nothing)."""
 
     path: Path
     lock: int | None
@@ -64,6 +65,7 @@ class SqliteFile(NamedTuple):
     reader: sqlite3.Connection
     copier: LogCopier | None = None
     others: OtherProcesses | None = None
+    sync: LogSync | None = None
 
     def close(self) -> None:
         """Close the connections, then let other processes in."""
@@ -71,6 +73,8 @@ class SqliteFile(NamedTuple):
         self.writer.close()
         if self.copier is not None:
             self.copier.close()
+        if self.sync is not None:
+            self.sync.close()
         if self.others is not None:
             self.others.close()
         if self.lock is not None:
@@ -103,8 +107,13 @@ def share_file(directory: Path, *, durable: bool = True, pages_max: int | None =
         lock.wait()
         writer, reader, copier = _connections(path, durable, pages_max, undo)
         lock.leave()
+        others = OtherProcesses(lock, copier.log, fsync=durable)
+        sync = None
+        if durable:
+            writer.execute("PRAGMA synchronous = NORMAL")
+            sync = LogSync(path, others)
         undo.pop_all()
-    return SqliteFile(path, None, writer, reader, copier, OtherProcesses(lock, copier.log))
+    return SqliteFile(path, None, writer, reader, copier, others, sync)
 
 
 def read_file(directory: Path) -> SqliteFile:
@@ -169,12 +178,26 @@ def _connections(
 
     try:
         writer, reader = connect(), connect()
+        if durable:
+            _sync_log(path)
         if pages_max is not None:
             writer.execute(f"PRAGMA max_page_count = {pages_max:d}")
         copier = LogCopier(path, connect(), writer)
     except (sqlite3.Error, OSError) as error:
         raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
     return writer, reader, copier
+
+
+def _sync_log(path: Path) -> None:
+    """Bring to the disk what a process has left in the log that was killed before it did so itself."""
+    try:
+        log = os.open(f"{path}-wal", os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fdatasync(log)
+    finally:
+        os.close(log)
 
 
 def _connect(path: Path, durable: bool) -> sqlite3.Connection:

@@ -24,14 +24,19 @@ ARRIVALS: Final = 0
 EMPTYING: Final = 1
 """Record: held by the process that empties dropped tables."""
 
-WRITING: Final = 2
+OWNERS: Final = 16
+OWNERS_MAX: Final = 64
+"""Records: each process has one of these, for as long as it has the file open."""
+
+WRITING: Final = 128
 """Record: the right to write. It and the places behind it are let go with one call."""
 
 PLACES: Final = 1 << 32
 """Record PLACES + n: held by whoever has turn n, from when it was asked for to its end."""
 
 LAST_TURN: Final = 0
-"""Place in the shared memory, in units of eight bytes: the last turn that anybody has asked for."""
+"""Place in the shared memory, in units of eight bytes: the last turn that anybody has asked for. Written with ARRIVALS
+held."""
 
 ENDED: Final = 1
 """Place in the shared memory: the last turn that has ended."""
@@ -42,11 +47,24 @@ TABLES: Final = 2
 VERSION: Final = 3
 """Place in the shared memory: no row has a later version."""
 
-MARKS: Final = 512
+BEGUN: Final = 4
+"""Place in the shared memory: the last turn that has begun."""
+
+DURABLE: Final = 5
+"""Place in the shared memory: this turn and all before it are on the disk, or need not be. Written by whoever has
+brought them there; it may go back a little."""
+
+FAILED: Final = 6
+"""Place in the shared memory: not 0 if the log could not be brought to the disk. Written by whoever has tried."""
+
 MARKS_BITS: Final = 16
+ROW_MARKS: Final = 512
 """Places in the shared memory from here on: the last turn that changed one of the rows that share the place."""
 
-MEMORY_BYTES: Final = 8 * (MARKS + (1 << MARKS_BITS))
+PARTITION_MARKS: Final = ROW_MARKS + (1 << MARKS_BITS)
+"""The same for the partitions that share the place."""
+
+MEMORY_BYTES: Final = 8 * (PARTITION_MARKS + (1 << MARKS_BITS))
 
 _TRY: Final = getattr(fcntl, "F_OFD_SETLK", 0)
 _WAIT: Final = getattr(fcntl, "F_OFD_SETLKW", 0)
@@ -72,8 +90,11 @@ class WriterLock:
             self._mapped = mmap.mmap(self._file, MEMORY_BYTES)
         except OSError as error:
             raise DataFileError(f"The file {path} cannot be used: {error.strerror}.") from error
+        self.owner = self._own()
+        """A number that no other process has at present."""
         self.memory = memoryview(self._mapped).cast("Q")
-        """Numbers of eight bytes that all processes see. All but LAST_TURN are written by the one whose turn it is."""
+        """Numbers of eight bytes that all processes see. Those that say nothing else are written by the one whose turn
+        it is."""
 
     def _join(self) -> None:
         """Say that we use the file. Whoever is alone with it begins with empty memory."""
@@ -84,6 +105,12 @@ class WriterLock:
         except BlockingIOError:
             pass
         fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def _own(self) -> int:
+        for owner in range(OWNERS_MAX):
+            if self._try(OWNERS + owner):
+                return owner
+        raise DataFileError(f"More than {OWNERS_MAX} processes cannot share a data file.")
 
     def enter(self) -> bool:
         """Ask for a turn. True: it is ours. False: `wait` must be called, and may take long."""
@@ -98,7 +125,7 @@ class WriterLock:
         self._wait(WRITING)
 
     def leave(self) -> None:
-        """End our turn: the next one begins."""
+        """End our turn, or do without the one that we have asked for: the next one begins."""
         self.turn = 0
         fcntl.fcntl(self._file, _TRY, _UNLOCK_TURN)
 

@@ -18,12 +18,21 @@ import pytest
 
 from magnetodb.errors import RowTableNotFound
 from magnetodb.model.rows import ABSENT, ANY, Change, Committed, DerivedRow, RowKey, SortRange
-from magnetodb.storage import commit_queue, group_commit, other_processes, row_tables, sqlite_batch, writer_lock
+from magnetodb.storage import (
+    commit_queue,
+    group_commit,
+    log_sync,
+    other_processes,
+    row_tables,
+    sqlite_batch,
+    writer_lock,
+)
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.sqlite_file import lock_directory
 
 TRACED = {
-    module.__file__ for module in (commit_queue, group_commit, other_processes, row_tables, sqlite_batch, writer_lock)
+    module.__file__
+    for module in (commit_queue, group_commit, log_sync, other_processes, row_tables, sqlite_batch, writer_lock)
 }
 ITEMS, INDEX, COMES_AND_GOES = "t_items", "t_index", "t_comes_and_goes"
 ITEM = RowKey(ITEMS, b"p", b"item")

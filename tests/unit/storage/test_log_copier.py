@@ -48,7 +48,10 @@ def write(writer, copier):
             writer.execute("BEGIN IMMEDIATE")
             rows = [(number % 7 * 50 + each, bytes(3500)) for each in range(50)]
             writer.executemany("REPLACE INTO pages VALUES (?, ?)", rows)
+            waits = copier.writers_must_wait()
             writer.execute("COMMIT")
+            if waits:
+                copier.copy_rest()
             copier.after_commit()
             longest = max(longest, copier.log.frames())
         return longest

@@ -46,7 +46,16 @@ def test_a_row_of_which_nothing_was_said_has_a_mark(ours):
     assert 0 == ours.mark_of(ROW)
 
 
-def test_a_mark_changes_before_the_commit_and_counts_when_the_turn_has_ended(ours, theirs):
+def turn_of(process, *keys):
+    """A turn that changes rows; its number."""
+    process.enter()
+    process.begin()
+    for key in keys:
+        process.mark(key)
+    return process.leave()
+
+
+def test_a_mark_changes_before_the_commit_and_counts_when_the_turn_is_on_the_disk(ours, theirs):
     """The example of the module."""
     before = ours.mark_of(ROW)
     theirs.enter()
@@ -55,20 +64,59 @@ def test_a_mark_changes_before_the_commit_and_counts_when_the_turn_has_ended(our
     assert mark != before
     assert NOT_SETTLED == ours.mark_of(ROW)
 
-    theirs.leave()
+    turn = theirs.leave()
+
+    assert turn == mark
+    assert NOT_SETTLED == ours.mark_of(ROW)
+
+    theirs.is_durable(turn)
 
     assert mark == ours.mark_of(ROW)
 
 
-def test_who_is_killed_in_its_turn_is_followed_by_one_that_ends_both(tmp_path, ours, theirs, processes):
+def test_what_was_read_of_a_row_is_in_doubt_until_its_last_change_is_on_the_disk(ours, theirs):
+    turn = turn_of(theirs, ROW)
+
+    assert (turn, turn, turn) == (ours.doubt_of_row(ROW), ours.doubt_of_partition(b"p"), ours.doubt_of_all())
+
+    ours.is_durable(turn)
+
+    assert (0, 0, 0) == (theirs.doubt_of_row(ROW), theirs.doubt_of_partition(b"p"), theirs.doubt_of_all())
+
+
+def test_a_change_of_one_row_leaves_others_of_its_partition_and_of_other_partitions_alone(ours, theirs):
+    turn = turn_of(theirs, ROW)
+
+    assert 0 == ours.doubt_of_row(ROW._replace(sort=b"another"))
+    assert turn == ours.doubt_of_partition(ROW.partition)
+    assert 0 == ours.doubt_of_partition(b"another")
+
+
+def test_a_turn_under_way_is_in_doubt(ours, theirs):
+    """Its commit may be visible already."""
+    theirs.enter()
+    theirs.begin()
+    theirs.mark(ROW)
+
+    assert theirs.lock.turn == ours.doubt_of_row(ROW) == ours.doubt_of_all()
+
+
+def test_where_nobody_waits_for_the_disk_a_turn_counts_when_it_has_ended(tmp_path, processes):
+    relaxed = OtherProcesses(processes[0].lock, processes[0].log, fsync=False)
+    turn = turn_of(relaxed, ROW)
+
+    assert turn == processes[1].mark_of(ROW)
+    assert 0 == processes[1].doubt_of_row(ROW)
+
+
+def test_who_is_killed_in_its_turn_is_followed_by_one_that_ends_both(ours, theirs):
     theirs.enter()
     mark = theirs.mark(ROW)
     theirs.lock.leave()  # As the kernel does for it.
 
-    assert NOT_SETTLED == ours.mark_of(ROW)
+    assert ours.ended() < mark
 
-    ours.enter()
-    ours.leave()
+    ours.is_durable(turn_of(ours))
 
     assert mark == ours.mark_of(ROW)
 
@@ -76,11 +124,18 @@ def test_who_is_killed_in_its_turn_is_followed_by_one_that_ends_both(tmp_path, o
 def test_a_turn_that_was_given_up_has_not_ended(ours, theirs):
     """Its number comes before those of others that are not at their end."""
     theirs.enter()
-    theirs.mark(ROW)
+    turn = theirs.mark(ROW)
     assert not ours.enter()
     ours.give_up()
 
-    assert NOT_SETTLED == ours.mark_of(ROW)
+    assert ours.ended() < turn
+
+
+def test_a_failure_is_known_to_all(ours, theirs):
+    assert not theirs.failed()
+    ours.fail()
+
+    assert theirs.failed()
 
 
 def test_tables_are_read_once_after_each_change(ours, theirs, connection):

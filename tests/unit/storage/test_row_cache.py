@@ -72,7 +72,7 @@ def processes(tmp_path):
     connection = sqlite3.connect(tmp_path / "file", isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("CREATE TABLE numbers (number)")
-    both = [OtherProcesses(WriterLock(tmp_path), LogIndex(tmp_path / "file")) for _ in range(2)]
+    both = [OtherProcesses(WriterLock(tmp_path), LogIndex(tmp_path / "file"), fsync=False) for _ in range(2)]
     yield both
     connection.close()
     for each in both:

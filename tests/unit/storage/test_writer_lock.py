@@ -11,8 +11,8 @@ import pytest
 from magnetodb.errors import DataFileError
 from magnetodb.storage.writer_lock import (
     LAST_TURN,
-    MARKS,
     MEMORY_BYTES,
+    ROW_MARKS,
     WORKERS_NAME,
     WriterLock,
     is_shared,
@@ -146,6 +146,23 @@ def test_who_is_killed_hinders_nobody(tmp_path, lock, waiting):
     assert ["had"] == told
 
 
+def test_each_has_a_number_of_its_own(lock, made):
+    numbers = [lock().owner for _ in range(5)]
+    made.pop(2).close()
+
+    assert [0, 1, 2, 3, 4] == numbers
+    assert 2 == lock().owner
+    assert 5 == lock().owner
+
+
+def test_a_number_is_kept_through_turns(lock):
+    first, second = lock(), lock()
+    first.enter()
+    first.leave()
+
+    assert (0, 1, 2) == (first.owner, second.owner, lock().owner)
+
+
 def test_only_one_empties_dropped_tables_and_turns_do_not_end_that(lock):
     first, second = lock(), lock()
     assert first.empty_dropped_tables()
@@ -161,20 +178,20 @@ def test_only_one_empties_dropped_tables_and_turns_do_not_end_that(lock):
 
 def test_memory_is_shared_and_empty_for_who_comes_first(tmp_path, lock, made):
     first, second = lock(), lock()
-    first.memory[MARKS + 5] = 7
-    assert 7 == second.memory[MARKS + 5]
+    first.memory[ROW_MARKS + 5] = 7
+    assert 7 == second.memory[ROW_MARKS + 5]
     while made:
         made.pop().close()
 
-    assert 0 == lock().memory[MARKS + 5]
+    assert 0 == lock().memory[ROW_MARKS + 5]
     assert MEMORY_BYTES == (tmp_path / WORKERS_NAME).stat().st_size
 
 
 def test_who_comes_later_leaves_the_memory_as_it_is(lock):
     first = lock()
-    first.memory[MARKS] = 7
+    first.memory[ROW_MARKS] = 7
 
-    assert 7 == lock().memory[MARKS]
+    assert 7 == lock().memory[ROW_MARKS]
 
 
 def test_whether_anybody_is_there_is_known(tmp_path, lock, made):
