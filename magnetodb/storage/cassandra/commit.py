@@ -111,7 +111,7 @@ class Committer:
 
     def known(self, key: RowKey) -> Row | None:
         """The row as this process has last left or found it, `pending`: good for a write that expects it."""
-        return self._known.row(key)
+        return self._known.row(key) if key.table in self._equipment.tables.places else None
 
     def remember(self, key: RowKey, row: ItemRow) -> None:
         """A row that was read by somebody who may be about to write it: if it is dead, the commit needs its version."""

@@ -5,7 +5,7 @@ import pytest
 from magnetodb.model.rows import CHECK, Change, Committed, Lost, RowKey
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.known_rows import ROW_BYTES, SMOOTHING, VALUE_BYTES_MAX, KnownRows
-from tests.unit.storage.cassandra.scripted import Cluster, difference, item
+from tests.unit.storage.cassandra.scripted import ITEMS, Cluster, difference, item
 
 KEY = RowKey("rows", b"p", b"s")
 OTHER = RowKey("rows", b"p", b"t")
@@ -112,6 +112,15 @@ async def test_an_item_that_another_process_has_written_is_found_out_by_the_writ
 
     assert [(True, Lost), (False, Committed)] == [(knew, type(outcome)) for knew, outcome in outcomes]
     assert (b"n:", []) == (cluster.row(item()).v, cluster.wrong())
+
+
+async def test_a_row_of_a_table_that_was_dropped_is_not_known():
+    cluster = Cluster()
+    process = cluster.process()
+    await put_known(process, item(), b"k:")
+    process.tables.places.pop(ITEMS)
+
+    assert process.committer.known(item()) is None
 
 
 async def test_a_comparison_with_a_known_row_reads_it():
