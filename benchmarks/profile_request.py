@@ -162,16 +162,26 @@ class Pair(NamedTuple):
 
 
 class Bench:
-    """A server without sockets, and the clients that use it."""
+    """A server without sockets, and the clients that use it; its layers, and the seams between them."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        connections: int = CONNECTIONS,
+        layers: tuple[str, ...] = LAYERS,
+        seams: tuple[Seam, ...] = SEAMS,
+    ) -> None:
         self.service = service
+        self.connections = connections
+        self.layers = layers
+        self.seams = seams
         self.server = Server(service.door, lambda: None, Limits())
 
     async def run(self, requests: list[bytes]) -> Round:
         """Have all requests answered. Raises RuntimeError where one is not with 200."""
         waiting = iter(requests)
-        clients = [Client(self.server, waiting) for _ in range(CONNECTIONS)]
+        clients = [Client(self.server, waiting) for _ in range(self.connections)]
         loop, others = time.thread_time(), time.process_time()
         for client in clients:
             client.begin()
@@ -182,13 +192,13 @@ class Bench:
             client.connection.connection_lost(None)
         return Round(loop, others - loop)
 
-    async def pair(self, requests: list[bytes], clock: Clock) -> Pair:
-        """The same requests without and with instruments."""
+    async def pair(self, requests: list[bytes], clock: Clock, again: list[bytes] | None = None) -> Pair:
+        """The requests without instruments, and the same or others like them (`again`) with."""
         plain = await self.run(requests)
-        stopwatch = Stopwatch(LAYERS, clock)
-        with Instruments(stopwatch, SEAMS) as instruments:
+        stopwatch = Stopwatch(self.layers, clock)
+        with Instruments(stopwatch, self.seams) as instruments:
             self.instrument(instruments)
-            return Pair(plain, await self.run(requests), stopwatch)
+            return Pair(plain, await self.run(again or requests), stopwatch)
 
     def instrument(self, instruments: Instruments) -> None:
         """The seams that are no functions of a module or a class."""
