@@ -98,8 +98,12 @@ class Sent:
     def time_out(self) -> None:
         """Wait no longer: `answered` gets an OperationTimedOut, unless it has had something already."""
         connection = self._connection
-        if connection._requests.pop(self._request_id, None) is None:
+        requests = connection._requests
+        waiting = requests.get(self._request_id)
+        # Of an answered message the number may by now be another's, whose answer must not be taken from it.
+        if waiting is None or waiting[0] != self.answer:
             return
+        del requests[self._request_id]
         # The node may answer yet, and must not be taken for answering another message of that number.
         with connection.lock:
             connection.orphaned_request_ids.add(self._request_id)

@@ -254,6 +254,24 @@ async def test_a_read_that_takes_long_is_asked_of_the_next_node_and_the_first_an
     assert (["second"], 0) == (world.driver.asked, world.requests.in_flight)
 
 
+async def test_the_time_of_a_message_that_was_refused_does_not_end_another_that_has_its_number_now(world):
+    world.node.script = [UNPREPARED, SILENCE]
+    world.connection.request_ids.clear()
+    refused = world.begin(read=False)
+    await until(lambda: world.driver.answers)
+    ended = asyncio.get_running_loop().create_future()
+    world.requests.messages.after(TIMEOUT, lambda: ended.set_result(None))
+    world.requests.timeout = ANSWER_SECONDS_MAX
+    other = world.begin(read=False)
+    (number,) = world.connection._requests
+    assert number == world.connection.highest_request_id
+    await ended
+
+    assert [number] == list(world.connection._requests)
+    refused.cancel()
+    other.cancel()
+
+
 async def test_a_second_node_that_fails_leaves_the_first_to_answer(world):
     world.plan = ["first", "second"]
     world.node.script = [SILENCE]
