@@ -10,6 +10,7 @@ from typing import Any, Final
 from cassandra import DriverException
 from cassandra.cluster import ExecutionProfile, NoHostAvailable
 from cassandra.connection import ConnectionException
+from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
 from magnetodb.storage.cassandra.cluster import CONDITIONAL, SETUP, WRITES, Reached, reach
@@ -39,6 +40,9 @@ UNQUALIFIED: Final = re.compile(r'\b(FROM|UPDATE|INTO) ("?[a-z0-9_]+"?)(?![.\w])
 """Tables that a statement names without their keyspace."""
 
 DONE: Final = Result()
+
+DRIVER_ERRORS: Final = (DriverException, ConnectionException, NoHostAvailable, ErrorMessage)
+"""What the driver raises. A few answers of nodes, of which ServerError is one, have no class among its exceptions."""
 
 
 class CassandraSession:
@@ -119,7 +123,7 @@ class CassandraSession:
             raise Refused("The connection is closed.")
         try:
             future = await self._loop.run_in_executor(self._threads, self._defined, text)
-        except (DriverException, ConnectionException, NoHostAvailable) as error:
+        except DRIVER_ERRORS as error:
             raise cassandra_error(error, read=False) from error
         if not future.is_schema_agreed:
             raise OutcomeUnknown("The nodes do not agree on the schema.")
@@ -185,7 +189,7 @@ class CassandraSession:
             preparing.add_done_callback(lambda _: self._preparing.pop(text))
         try:
             prepared = await asyncio.shield(preparing)
-        except (DriverException, ConnectionException, NoHostAvailable) as error:
+        except DRIVER_ERRORS as error:
             raise prepare_error(error) from error
         if len(self._prepared) >= PREPARED_MAX:
             del self._prepared[next(iter(self._prepared))]
