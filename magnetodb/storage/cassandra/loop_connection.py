@@ -5,6 +5,7 @@ none waits for the other's hold of the interpreter. The driver's own threads sti
 are alive, and prepare statements: whatever they ask for here is handed to the loop.
 """
 
+import logging
 import ssl
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
@@ -22,6 +23,8 @@ TICK_SECONDS: Final = 0.05
 
 WAITING: Final = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a socket raises that has nothing to give, or no room."""
+
+_log = logging.getLogger(__name__)
 
 
 class Timer:
@@ -64,10 +67,17 @@ class Timers:
         for tick in range(self._swept, now + 1):
             for timer in self._ending.pop(tick, ()):
                 if timer.callback is not None:
-                    timer.callback()
+                    _call(timer.callback)
         self._swept = max(self._swept, now + 1)
         if self._ending:
             self._loop.call_later(TICK_SECONDS, self._sweep)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:  # The sweep goes on: without it no timer of the process would ever end again.
+        _log.exception("What was to be done at a time has failed")
 
 
 class LoopConnection(Connection):  # type: ignore[misc]

@@ -35,6 +35,18 @@ async def test_a_timer_may_be_added_by_another_that_ends():
     await asyncio.wait_for(last, ANSWER_SECONDS_MAX)
 
 
+async def test_a_timer_that_fails_leaves_the_others(caplog):
+    loop = asyncio.get_running_loop()
+    timers, same_tick, later = Timers(loop), loop.create_future(), loop.create_future()
+    timers.add(0, Timer(lambda: 1 // 0))
+    timers.add(0, Timer(lambda: same_tick.set_result(None)))
+    timers.add(3 * TICK_SECONDS, Timer(lambda: later.set_result(None)))
+    await asyncio.wait_for(same_tick, ANSWER_SECONDS_MAX)
+    await asyncio.wait_for(later, ANSWER_SECONDS_MAX)
+
+    assert "What was to be done at a time has failed" in caplog.text
+
+
 @pytest.fixture
 def node():
     """A socket that listens and of which the tests play the node."""
