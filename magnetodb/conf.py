@@ -149,7 +149,7 @@ OPTIONS: Final[list[cfg.Opt]] = [
         "cassandra-in-flight-max",
         default=1024,
         min=16,
-        max=32_768,
+        max=8_192,  # Steps of something begun may double it, and a connection has numbers for 32,768.
         help="Requests that may be under way to the cluster at once; more are refused as throttled.",
     ),
     cfg.StrOpt(

@@ -120,6 +120,12 @@ def test_variables_of_others_are_left_alone():
     assert 8480 == conf.configure([], environment).bind_port
 
 
+def test_no_more_calls_may_be_under_way_than_a_connection_has_numbers_for():
+    assert 8192 == conf.configure(["--cassandra-in-flight-max", "8192"], {}).cassandra_in_flight_max
+    with pytest.raises(conf.ConfigurationError, match="--cassandra-in-flight-max cannot be"):
+        conf.configure(["--cassandra-in-flight-max", "8193"], {})
+
+
 def test_the_environment_can_name_the_file(tmp_path):
     file = tmp_path / "magnetodb.conf"
     file.write_text("[DEFAULT]\naccess_keys = A:s/+=:p:member, B:t:p:reader\n")
