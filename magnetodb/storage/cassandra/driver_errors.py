@@ -76,6 +76,11 @@ def _write_failed(write_type: int | None, words: str) -> CassandraError:
 
 def _words(error: BaseException) -> str:
     """The message, without the addresses of nodes: those who ask read it."""
-    if isinstance(error, NoHostAvailable):
-        return "no node takes requests now"
+    match error:
+        case NoHostAvailable():
+            return "no node takes requests now"
+        case cassandra.OperationTimedOut():
+            return "no answer in time"
+        case ConnectionException():
+            return "the connection to a node has ended"
     return str(error) or type(error).__name__

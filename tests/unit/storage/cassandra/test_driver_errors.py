@@ -83,7 +83,19 @@ def test_a_statement_that_could_not_be_prepared_was_not_sent():
     assert Refused is type(prepare_error(OperationTimedOut()))
 
 
-def test_callers_are_not_told_the_addresses_of_nodes():
-    error = NoHostAvailable("Unable", {"10.0.0.1:9042": ConnectionShutdown("down")})
+ADDRESS = "10.0.0.1:9042"
 
-    assert "no node takes requests now" == str(cassandra_error(error, read=True))
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoHostAvailable("Unable", {ADDRESS: ConnectionShutdown("down")}),
+        OperationTimedOut({ADDRESS: "Client request timeout"}, ADDRESS),
+        ConnectionShutdown(f"Connection to {ADDRESS} was closed", ADDRESS),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_callers_are_not_told_the_addresses_of_nodes(error):
+    for told in (cassandra_error(error, read=True), cassandra_error(error, read=False), prepare_error(error)):
+        assert "10.0.0.1" not in str(told)
+        assert str(told)
