@@ -195,6 +195,8 @@ DELETE_INTENT_SLOT: Final = f"DELETE FROM {INTENT_SLOTS} USING TIMESTAMP ? WHERE
 
 SELECT_INTENT_SLOTS: Final = f"SELECT slot FROM {INTENT_SLOTS} WHERE hour = ? AND slot >= ?"
 
+SELECT_INTENT_SLOTS_BETWEEN: Final = f"SELECT slot FROM {INTENT_SLOTS} WHERE hour = ? AND slot >= ? AND slot < ?"
+
 DECIDE_TRANSACTION: Final = f"INSERT INTO {TRANSACTIONS} (id, state) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
 """The first one decides. If it is not applied, found has state."""
 

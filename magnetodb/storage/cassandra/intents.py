@@ -7,6 +7,7 @@ finds the slots of processes whose clocks are wrong too.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from random import getrandbits
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -26,6 +27,8 @@ INTENT_SECONDS_MAX: Final = 60.0
 
 BATCH_BYTES_MAX: Final = 40_000
 """Of intents that are written together. Cassandra refuses batches of 50 KiB by default."""
+
+PARTS_PER_HOUR: Final = 6
 
 _RANDOM_BITS: Final = 20
 _SLOTS_PER_HOUR: Final = 3_600_000_000 // SLOT_MICROSECONDS
@@ -116,6 +119,13 @@ def hour_of(slot: int) -> int:
 def hour_at(microseconds: int) -> int:
     """The hour under which the slots of a time are noted."""
     return microseconds // SLOT_MICROSECONDS // _SLOTS_PER_HOUR
+
+
+def parts_of(hour: int) -> list[tuple[int, int]]:
+    """The numbers that slots of an hour have, in parts of equal time: from a number on, and below another."""
+    times = _SLOTS_PER_HOUR // PARTS_PER_HOUR
+    bounds = [hour * _SLOTS_PER_HOUR + times * each << _RANDOM_BITS for each in range(PARTS_PER_HOUR + 1)]
+    return list(pairwise(bounds))
 
 
 def _insertion(intent: Intent) -> Bound:

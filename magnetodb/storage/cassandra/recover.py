@@ -21,7 +21,15 @@ from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX
 from magnetodb.storage.cassandra.equipment import Equipment
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
-from magnetodb.storage.cassandra.intents import SLOT_MICROSECONDS, Intent, first_slot, hour_at, hour_of, time_of
+from magnetodb.storage.cassandra.intents import (
+    SLOT_MICROSECONDS,
+    Intent,
+    first_slot,
+    hour_at,
+    hour_of,
+    parts_of,
+    time_of,
+)
 from magnetodb.storage.cassandra.item_row import Position, in_step, outstanding, plan_fence
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind
 from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
@@ -119,21 +127,49 @@ class Recovery:
         # Those that are forgotten have left tombstones, which the near look passes by.
         least = 0 if far else first_slot(time - int(NEAR_SECONDS * 1_000_000))
         noted: list[int] = []
+        unread: list[int] = []
         hours = range(hour + first, hour + last + 1)
         for start in range(0, len(hours), ROWS_AT_ONCE):
-            calls = [_select(cql.SELECT_INTENT_SLOTS, (each, least)) for each in hours[start : start + ROWS_AT_ONCE]]
-            for result in await self._equipment.session.execute_together(calls):
+            asked = hours[start : start + ROWS_AT_ONCE]
+            calls = [_select(cql.SELECT_INTENT_SLOTS, (each, least)) for each in asked]
+            for each, result in zip(asked, await self._equipment.session.execute_together(calls), strict=True):
                 if isinstance(result, CassandraError):
-                    raise result
-                noted += [slot for (slot,) in result.rows]
+                    unread.append(each)
+                else:
+                    noted += [slot for (slot,) in result.rows]
+        in_parts, complete = await self._noted_in_parts(unread, least)
+        noted += in_parts
         if far:
             self._far = now
+        if far and complete:
             known = set(noted)
             self._met = {slot: met for slot, met in self._met.items() if slot in known}
             self._quiet &= known
         for slot in noted:
             self._met.setdefault(slot, now)
         return [slot for slot in sorted(noted) if self._old_enough(slot) and self._worth_a_look(slot)]
+
+    async def _noted_in_parts(self, hours: Sequence[int], least: int) -> tuple[list[int], bool]:
+        """The slots from `least` on that are noted under hours which could not be read at once, as they cannot where
+        too many tombstones are; and whether that is all. Parts that are not near may be left out, so that they do not
+        keep recovery from what is: raises the CassandraError of one that is near."""
+        time = self._equipment.session.now()
+        now, near = hour_at(time), first_slot(time - int(NEAR_SECONDS * 1_000_000))
+        noted: list[int] = []
+        left_out: list[CassandraError] = []
+        for hour in sorted(hours, key=lambda hour: abs(hour - now)):
+            parts = [(max(begin, least), end) for begin, end in parts_of(hour) if end > least]
+            calls = [_select(cql.SELECT_INTENT_SLOTS_BETWEEN, (hour, *part)) for part in parts]
+            for (_, end), result in zip(parts, await self._equipment.session.execute_together(calls), strict=True):
+                if not isinstance(result, CassandraError):
+                    noted += [slot for (slot,) in result.rows]
+                elif HOURS_NEAR[0] <= hour - now <= HOURS_NEAR[1] and end > near:
+                    raise result
+                else:
+                    left_out.append(result)
+        if left_out:
+            _log.warning("Recovery: %d spans of ten minutes cannot be looked at: %s", len(left_out), left_out[0])
+        return noted, not left_out
 
     def _age(self, slot: int) -> float:
         """In seconds, by this machine's clock or since it was met, which is right where clocks are not."""

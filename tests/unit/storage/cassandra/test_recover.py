@@ -4,8 +4,12 @@ import contextlib
 
 import pytest
 
+from magnetodb.errors import StorageUnavailable
 from magnetodb.model.rows import ABSENT, Change, Committed, DerivedRow, Lost, RowKey
 from magnetodb.storage.cassandra import cql
+from magnetodb.storage.cassandra.clock import HybridClock
+from magnetodb.storage.cassandra.commit import Committer
+from magnetodb.storage.cassandra.intents import hour_at, parts_of
 from magnetodb.storage.cassandra.item_row import in_step
 from magnetodb.storage.cassandra.recover import SLOTS_AT_ONCE, Recovered, Recovery
 from magnetodb.storage.cassandra.session_errors import BatchLogUnreached, OutcomeUnknown, Refused
@@ -215,3 +219,70 @@ async def test_hidden_rows_of_no_derivation_are_removed(cluster, process):
     await process.committer.recover()
 
     assert [] == cluster.wrong()
+
+
+class Buried:
+    """See Session. What is noted under an hour can't be read at once, nor can some of its parts: by tombstones."""
+
+    def __init__(self, session, hour, parts):
+        self._session = session
+        self._hour = hour
+        self._parts = parts
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    async def execute_together(self, calls):
+        return [
+            Refused("too many tombstones") if self._is_buried(call.statements[0]) else result
+            for call, result in zip(calls, await self._session.execute_together(calls), strict=True)
+        ]
+
+    def _is_buried(self, statement):
+        if statement.text == cql.SELECT_INTENT_SLOTS:
+            return statement.values[0] == self._hour
+        if statement.text == cql.SELECT_INTENT_SLOTS_BETWEEN:
+            return any(begin <= statement.values[1] < end for begin, end in self._parts)
+        return False
+
+
+def recovering(cluster, hours, parts):
+    """Who recovers where an hour, counted from now, is buried."""
+    process = cluster.process()
+    hour = hour_at(cluster.now()) + hours
+    session = Buried(process.session, hour, [parts_of(hour)[each] for each in parts])
+    return Committer(session, HybridClock(session.now), process.tables, derive=process._derive, recovery_age_seconds=0)
+
+
+async def crash_at(cluster, key, hour, part):
+    """A server whose clock is wrong ends amid a write; what it was about is noted under that part of that hour."""
+    time = (hour_at(cluster.now()) + hour) * 3_600_000_000 + part * 600_000_000 + 60_000_000
+    crashing = cluster.process(clock_off=time - cluster.now())
+    crashing.session.on("batch", Crash())
+    with pytest.raises(Crash):
+        await crashing.put(key, b"k:")
+
+
+async def test_an_hour_that_cannot_be_read_at_once_is_read_in_parts(cluster):
+    for part in range(6):
+        await crash_at(cluster, item(b"%d" % part), -20, part)
+
+    assert Recovered(6, 0) == await recovering(cluster, -20, []).recover()
+
+
+async def test_a_far_hour_that_cannot_be_read_keeps_nobody_from_the_others(cluster, caplog):
+    for part in range(6):
+        await crash_at(cluster, item(b"%d" % part), -20, part)
+    await crash_at(cluster, item(b"far"), 20, 0)
+    await crash(cluster, "batch", b"k:", key=item(b"near"))
+    committer = recovering(cluster, -20, [0, 3])
+
+    assert Recovered(6, 0) == await committer.recover()
+    assert "2 spans of ten minutes cannot be looked at: too many tombstones" in caplog.text
+    assert Recovered(0, 0) == await committer.recover()
+    assert Recovered(2, 0) == await cluster.process().committer.recover()
+
+
+async def test_a_near_hour_that_cannot_be_read_is_said(cluster):
+    with pytest.raises(StorageUnavailable, match="too many tombstones"):
+        await recovering(cluster, 1, [0]).recover()
