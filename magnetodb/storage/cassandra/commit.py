@@ -158,8 +158,12 @@ class Committer:
             return None
         if isinstance(expected, Row):
             row = expected.state
-            return row if isinstance(row, ItemRow) and row.ltx is None else None
-        return (under_way.dead(key) or MISSING) if expected is ABSENT and value is not None else None
+        elif expected is ABSENT and value is not None:
+            row = under_way.dead(key) or MISSING
+        else:
+            return None
+        # Whoever writes a row that a transaction holds has to settle that first, or takes the row away from it.
+        return row if isinstance(row, ItemRow) and row.ltx is None else None
 
     async def _commit_plain(self, change: Change, before: ItemRow) -> Committed | Lost | None:
         """What is done by one lightweight transaction. None: the row is neither as expected nor otherwise."""

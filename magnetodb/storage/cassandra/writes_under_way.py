@@ -101,9 +101,10 @@ class WritesUnderWay:
         return Row(key, writing.value, writing.version, True, writing)
 
     def remember(self, key: RowKey, row: ItemRow) -> None:
-        """The row as it was found or made: if it is dead, its version is needed by whoever writes it next."""
+        """The row as it was found or made: if it is dead, its version is needed by whoever writes it next. One that a
+        transaction holds is neither dead nor alive."""
         dead = self._dead
-        if row.v is not None or row.ver is None:
+        if row.v is not None or row.ver is None or row.ltx is not None:
             dead.pop(key, None)
             return
         if len(dead) >= DEAD_ROWS_MAX and key not in dead:

@@ -147,6 +147,12 @@ def transaction_and(
     return scenario(name, item(b"CC", b"CC"), [transaction, *mains], recoverers=recoverers, faults=faults)
 
 
+def transaction_that_creates_and(what: str, other: Main, *, build: Build = BUILD, faults: int = 0) -> Scenario:
+    """A transaction that creates two items, and a server that writes one of them too."""
+    mains = [("transaction", writing("T1", b"AA", b"B-", build=build, attempts=1), 20), ("writer", other, 5)]
+    return scenario(f"a transaction that creates items and {what}, faults {faults}", item(), mains, faults=faults)
+
+
 def one_request_twice(*, build: Build = BUILD, faults: int = 0) -> Scenario:
     """Two servers are asked for the same request, with a token."""
     mains = [(f"server {number}", writing_once("T", b"AA", build=build, attempts=1), number) for number in (5, 20)]
@@ -211,6 +217,7 @@ def small_scenarios() -> Iterator[Scenario]:
     yield transaction_and("a writer of one item", ("writer", writing("1", b"DD", attempts=1), 5))
     yield transaction_and("one who undoes it", ("undoing", undoing(), 40))
     yield transaction_and("recovery", ("recovery", recovering(), 5), recoverers=1)
+    yield transaction_that_creates_and("a writer without indexes", writing("1", b"--", attempts=1))
     yield one_request_twice()
     yield filled_index(b"BA", faults=1)
     yield filled_index(None, faults=1)

@@ -153,6 +153,57 @@ async def test_a_write_of_a_row_that_is_held_is_lost(cluster, process, old):
     assert [b"k:1", b"k:2"] == values(cluster)
 
 
+async def test_a_plain_write_does_not_take_a_row_from_the_transaction_that_creates_it(cluster, process):
+    names = [item(b"1", OTHERS), item(b"2", OTHERS)]
+    another = cluster.process()
+    written = []
+
+    async def write():
+        written.append(await another.put(names[0], b"x"))
+
+    process.session.on("decision", meanwhile(write()))
+    outcome = await process.commit(*[Change(name, ABSENT, b"t") for name in names])
+
+    assert isinstance(outcome, Committed)
+    assert [Lost(0)] == written
+    assert [b"t", b"t"] == [cluster.row(name).v for name in names]
+    assert 0 == cluster.intents()
+
+
+async def test_a_plain_write_does_not_take_a_row_from_the_transaction_that_deletes_it(cluster, process):
+    """Which is decided while the writer looks, who finds it undecided at first, and then that nothing is left."""
+    await process.put(A, b"o:1")
+    another, crashing = cluster.process(), cluster.process()
+    locked, looked, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def transact():
+        with contextlib.suppress(Crash):
+            await transfer(crashing, None)
+        ended.set()
+
+    async def wait_until_looked():
+        locked.set()
+        await looked.wait()
+
+    async def let_it_be_decided():
+        looked.set()
+        await ended.wait()
+
+    crashing.session.on("decision", meanwhile(wait_until_looked()))
+    crashing.session.on("apply", Crash())
+    another.session.on("record", meanwhile(_nothing()))
+    another.session.on("record", meanwhile(let_it_be_decided()))
+    transaction = asyncio.create_task(transact())
+    await locked.wait()
+    before = await another.read(A)
+    await another.commit(Change(A, ABSENT, b"x:1"))
+    await transaction
+    await cluster.process().committer.recover()
+
+    assert before is None
+    assert {(b"k", b"b/"): b"k:2"} == cluster.rows(ONE)
+
+
 async def test_a_blind_write_of_a_row_that_is_held_waits(cluster, process):
     crashing = cluster.process()
     crashing.session.on("decision", Crash())
