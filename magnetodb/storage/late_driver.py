@@ -1,6 +1,7 @@
 """A driver in whose place another one comes later, and perhaps goes again: a service may start before its cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from magnetodb.errors import StorageError, StorageUnavailable
 from magnetodb.model.rows import Batch, Committed, Lost, Page, Row, RowKey, SortRange, TokenRange
@@ -49,10 +50,8 @@ class LateDriver:
         if not for_write:
             return await driver.get(keys, consistent=consistent)
         # It may finish what others have decided.
-        epoch = self.epochs.begin()
-        rows = await driver.get(keys, for_write=True)
-        self.epochs.end(epoch)
-        return rows
+        with self._epoch():
+            return await driver.get(keys, for_write=True)
 
     async def query(
         self,
@@ -92,16 +91,27 @@ class LateDriver:
     async def recover(self) -> bool:
         """See StorageDriver."""
         driver = self._there()
-        epoch = self.epochs.begin()
-        recovered = await driver.recover()
-        self.epochs.end(epoch)
-        return recovered
+        with self._epoch():
+            return await driver.recover()
 
     async def close(self) -> None:
         """See StorageDriver."""
         if self._driver is not None:
             await self._driver.close()
             self.leave("The storage is closed.")
+
+    @contextmanager
+    def _epoch(self) -> Iterator[None]:
+        """Of what writes nothing of its own, but may finish what others have decided: what it has sent without an
+        answer is no error of it, and as after its success."""
+        epoch = self.epochs.begin()
+        try:
+            yield
+        except StorageError as error:
+            if type(error) is not StorageError:
+                self.epochs.end(epoch)
+            raise
+        self.epochs.end(epoch)
 
     def _there(self) -> StorageDriver:
         if self._driver is None:

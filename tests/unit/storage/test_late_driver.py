@@ -1,6 +1,6 @@
 import pytest
 
-from magnetodb.errors import StorageUnavailable
+from magnetodb.errors import RowTableNotFound, StorageBusy, StorageError, StorageUnavailable
 from magnetodb.model.rows import ANY, Change, RowKey, SortRange, TokenRange
 from magnetodb.storage.late_driver import LateDriver
 from magnetodb.storage.sqlite import SqliteDriver
@@ -38,3 +38,33 @@ async def test_whoever_arrives_does_everything_until_he_leaves(tmp_path):
     late.arrive(driver)
     await late.close()
     await late.close()
+
+
+class Failing:
+    """A driver whose calls all fail."""
+
+    def __init__(self, error):
+        self._error = error
+
+    async def get(self, keys, *, consistent=True, for_write=False):
+        raise self._error
+
+    async def recover(self):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "call", [lambda driver: driver.get((KEY, KEY), for_write=True), CALLS["recover"]], ids=["get", "recover"]
+)
+@pytest.mark.parametrize(
+    ("error", "settled"), [(StorageBusy, 1), (StorageUnavailable, 1), (RowTableNotFound, 1), (StorageError, 0)]
+)
+async def test_what_was_turned_away_is_not_waited_for(call, error, settled):
+    late = LateDriver("Not yet.")
+    late.epochs.seconds_max = 50.0
+    late.arrive(Failing(error("no")))
+    with pytest.raises(error):
+        await call(late)
+    late.epochs.turn(1, 100.0)
+
+    assert settled == late.epochs.settled(101.0)
