@@ -34,6 +34,11 @@ SECONDS: Final = 5
 WARM_SECONDS: Final = 1.0
 ITEMS: Final = 5_000
 ROWS_PER_PARTITION: Final = 5
+SETTLE_SECONDS_MAX: Final = 10.0
+SETTLE_POLL_SECONDS: Final = 0.5
+SETTLED_PERCENT: Final = 20.0
+"""Of a core: what an idle node takes at most."""
+
 IN_FLIGHT: Final = 64
 DIFFERENT: Final = 6_000
 """Requests of one load. A PutItem that is sent again puts what is there, and changes no index."""
@@ -228,9 +233,21 @@ def measure_rounds(bench: Bench, rounds: Rounds) -> None:
 
 def one(bench: Bench, workload: str, name: str, seed: int) -> Measured:
     """One contender under one load."""
+    settle(bench)
     if name == RAW:
         return raw(bench, workload, seed)
     return served(bench, workload, name)
+
+
+def settle(bench: Bench) -> None:
+    """Wait until Cassandra has dealt with what the load before has left to it, memtables and compactions: the next one
+    shall not pay for them."""
+    until = time.monotonic() + SETTLE_SECONDS_MAX
+    while time.monotonic() < until:
+        before = usage(bench.node_pid).cpu_seconds
+        time.sleep(SETTLE_POLL_SECONDS)
+        if 100 * (usage(bench.node_pid).cpu_seconds - before) / SETTLE_POLL_SECONDS < SETTLED_PERCENT:
+            return
 
 
 def raw(bench: Bench, workload: str, seed: int) -> Measured:
@@ -256,6 +273,8 @@ def raw(bench: Bench, workload: str, seed: int) -> Measured:
         errors = process.stderr.read()
     if process.returncode or began is None or ended is None:
         raise SystemExit(f"the raw driver failed: {errors[-1500:]}")
+    if found["errors"]:
+        say(f"the raw driver had {found['errors']} errors, the last one {found['last_error']}")
     return of(found, began, ended)
 
 

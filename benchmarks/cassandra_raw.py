@@ -273,6 +273,7 @@ def measured(raw: Raw, workload: str, items: Sequence[RawItem], *, in_flight: in
         "p50_us": times[len(times) // 2],
         "p99_us": times[len(times) * 99 // 100],
         "errors": load.errors,
+        "last_error": load.last_error,
         "cpu_percent": 100 * processor / lasted,
     }
 
