@@ -21,8 +21,9 @@ class Row(NamedTuple):
     """A row as it was read. `version` grows with every change of the row and is what compare-and-set compares. `value`
     is never empty.
 
-    `pending` says that the row is a write that this process has queued and the storage has not acknowledged yet; only
-    `get(..., for_write=True)` returns such rows, and nothing may be answered from one before a commit that expects it.
+    `pending` says that the row was not read now: it is a write that this process has queued and the storage has not
+    acknowledged yet, or one that this process knows of. Only `get(..., for_write=True)` returns such rows, and nothing
+    may be answered from one before a commit that expects it.
     A pending row with the value b"" is a deletion: a change that expects it expects that nothing is there.
     `state` belongs to the driver.
     """

@@ -27,7 +27,7 @@ from magnetodb.storage.sqlite import SqliteDriver
 TABLE, OTHER = "t_items", "t_other"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+@pytest.fixture(params=["sqlite", "sqlite, shared", pytest.param("cassandra", marks=pytest.mark.cassandra)])
 def open_driver(request, runner, tmp_path):
     """await open_driver() -> a driver on the rows that earlier ones left; the test closes all but the last."""
     opened = []
@@ -40,7 +40,7 @@ def open_driver(request, runner, tmp_path):
 
             opened.append(await CassandraDriver.open(options))
         else:
-            opened.append(SqliteDriver(tmp_path))
+            opened.append(SqliteDriver(tmp_path, shared=request.param == "sqlite, shared"))
         return opened[-1]
 
     yield open_one
@@ -369,7 +369,9 @@ async def test_a_write_under_way_is_seen_only_by_those_who_write(driver):
     assert b"2" != (await get(driver, key())).value or writing.done()
     await writing
     after = await get(driver, key(), for_write=True)
-    assert (b"2", False) == (after.value, after.pending)
+    outcome = await commit(driver, Change(key(), after, b"3"))
+
+    assert (b"2", Committed) == (after.value, type(outcome))
 
 
 async def test_writes_that_expect_a_write_under_way_come_after_it(driver):
@@ -623,7 +625,9 @@ async def test_a_writer_that_gives_up_waiting_hinders_nobody(driver):
     await put(driver, key(b"2"), b"2")
 
     assert [b"1", b"2"] == await values(driver, key(), key(b"2"))
-    assert not (await get(driver, key(), for_write=True)).pending
+    row = await get(driver, key(), for_write=True)
+    outcome = await commit(driver, Change(key(), row, b"3"))
+    assert (b"1", Committed) == (row.value, type(outcome))
 
 
 # ---- all of it at once
