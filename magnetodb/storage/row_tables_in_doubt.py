@@ -3,6 +3,7 @@ deleted tables whose rows are not dropped yet. A crash leaves the note behind, a
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from time import monotonic
 from typing import Any, Final
 
 import orjson
@@ -21,12 +22,21 @@ IN_DOUBT_SECONDS: Final = 120.0
 
 
 class RowTablesInDoubt:
-    """The notes. All methods raise StorageErrors. `clock`: seconds since the epoch."""
+    """The notes. All methods raise StorageErrors. `clock`: seconds since the epoch, of this machine, and therefore only
+    for those who read a note; how old one is is told by watching it, with the clock `monotonic`."""
 
-    def __init__(self, driver: StorageDriver, counts: Counts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        driver: StorageDriver,
+        counts: Counts,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
         self._driver = driver
         self._counts = counts
         self._clock = clock
+        self._monotonic = monotonic
+        self._watched: dict[RowKey, tuple[int, float]] = {}
 
     async def note(self, note: RowKey, expected: Row | Expected, **noted: Any) -> Row | None:
         """Write a note of `rows`, as of now unless `at` says otherwise; its row, None if it is not as expected."""
@@ -47,9 +57,16 @@ class RowTablesInDoubt:
         await self._driver.commit([(Change(note, ANY, None), *self._counts.forget(rows_ids))])
 
     async def finish(self, older_seconds: float, *, most: int | None = None) -> bool:
-        """Drop the row tables of notes that are so old, at most so many; whether there are more."""
+        """Drop the row tables of notes that are so old, at most so many; whether there are more. Notes that are met for
+        the first time are new, but for those of deletions at leisure."""
+        seen: dict[RowKey, tuple[int, float]] = {}
+        now = self._monotonic()
         async for note, noted in self._all():
-            if self._clock() - noted.get("at", 0.0) < older_seconds:
+            version, since = self._watched.get(note.key, (note.version, now))
+            if version != note.version:
+                since = now
+            self._watched[note.key] = seen[note.key] = note.version, since
+            if noted.get("at", 0.0) and now - since < older_seconds:
                 continue
             if most == 0:
                 return True
@@ -57,6 +74,7 @@ class RowTablesInDoubt:
             if await self.note(note.key, note, **noted | {"at": self._clock()}) is not None:
                 await self.drop(note.key, noted["rows"])
             most = None if most is None else most - 1
+        self._watched = seen
         return False
 
     async def drop_namesakes(self, table: Table) -> None:

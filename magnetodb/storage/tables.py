@@ -134,7 +134,7 @@ class Tables:
         self._monotonic = monotonic
         owner = uuid4().hex
         self.counts = Counts(driver, owner=None if freshness is Freshness.OFF else owner, monotonic=monotonic)
-        self._in_doubt = RowTablesInDoubt(driver, self.counts, clock)
+        self._in_doubt = RowTablesInDoubt(driver, self.counts, clock, monotonic)
         self._cached: dict[tuple[str, str], TableInfo] = {}
         self._changed: dict[str, TableInfo] = {}
         self._named: dict[str, tuple[str, str]] = {}

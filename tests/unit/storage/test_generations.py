@@ -251,7 +251,7 @@ async def test_a_change_under_way_elsewhere_is_left_alone_until_it_is_old(world)
     await one.tables.create(table())
     note = Change(RowKey(IN_DOUBT, b"id", b""), ANY, b'{"rows":["t_orders_1"],"at":1000.0}')
     await world.driver.commit([(note,)])
-    await (await world.process()).tables.finish_changes()
+    await one.tables.finish_changes()
     young = await world.exists("t_orders_1")
     world.now += IN_DOUBT_SECONDS
     await one.tables.finish_changes()
@@ -279,6 +279,7 @@ async def test_a_creation_that_others_gave_up_does_not_come_to_its_end(world):
     two = await world.process()
 
     async def give_up():
+        await two.tables.finish_changes()
         world.now += IN_DOUBT_SECONDS
         await two.tables.finish_changes()
 
