@@ -1,14 +1,18 @@
 """What each kind of fault does. All leave nodes and servers as they found them, but for a server that has ended."""
 
+import contextlib
 import signal
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import registers
-from tests.faults.asking import Outcome
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.faults import orders, registers
+from tests.faults.asking import Outcome, client_of
 from tests.faults.schedule import (
     CLOCK,
     CONTENTION,
@@ -18,6 +22,7 @@ from tests.faults.schedule import (
     NO_QUORUM,
     NODES,
     OF_RECOVERY,
+    OF_TRANSACTIONS,
     PAUSE_COORDINATOR,
     PAUSE_NODE,
     WITHOUT_BATCHLOG,
@@ -37,7 +42,8 @@ COORDINATOR_PAUSE_SECONDS: Final = (1.0, 9.0)
 KILL_LOAD_SECONDS: Final = 2.0
 CLOCK_SECONDS: Final = 10.0
 CRASH_SECONDS_MAX: Final = 25.0
-RECOVERY_CRASH_SECONDS_MAX: Final = 100.0
+RECOVERY_CRASH_SECONDS_MAX: Final = 60.0
+ATTEMPTS_LEFT: Final = 12
 CONTENTION_SECONDS: Final = 8.0
 CONTENDERS: Final = 16
 COUNTER: Final = (registers.INDEXED, "counter")
@@ -113,16 +119,19 @@ def crash_point(stage: Stage, target: str) -> Told:
     """The second server is started with it, and dies when it comes there."""
     server, step = stage.servers[1], step_of(target)
     server.kill()
-    if step in OF_RECOVERY and stage.servers[0].is_plain:
+    if step in OF_RECOVERY:
         leave_recovery_to_the_second(stage)
     server.start(crash_point=target)
     began = time.monotonic()
     held = stage.random.choice(NODES) if step in WITHOUT_BATCHLOG else None
+    if step in OF_TRANSACTIONS:
+        stage.bank.in_haste.set()
     if held is not None:
         stage.cluster.pause(held)
     try:
         reached = died(stage, RECOVERY_CRASH_SECONDS_MAX if step in OF_RECOVERY else CRASH_SECONDS_MAX)
     finally:
+        stage.bank.in_haste.clear()
         if held is not None:
             stage.cluster.resume(held)
     if not reached:
@@ -131,13 +140,29 @@ def crash_point(stage: Stage, target: str) -> Told:
 
 
 def leave_recovery_to_the_second(stage: Stage) -> None:
-    """The first server runs no jobs any more; the second one leaves an attempt that has to be fenced."""
+    """The first server runs no jobs any more; the second one leaves attempts that have to be fenced: of items that
+    nobody writes again, because a later version would be fence enough."""
     first, second = stage.servers
-    first.stop()
-    first.start(run_jobs="false")
-    second.start(crash_point="after:intent:1")
-    if not died(stage, CRASH_SECONDS_MAX):
-        second.kill()
+    if first.is_plain:
+        first.stop()
+        first.start(run_jobs="false")
+    second.start(crash_point=f"after:intent:{ATTEMPTS_LEFT * 2}")
+    client = client_of(second.url)
+
+    def put(number: int) -> None:
+        while second.is_alive:
+            key = (f"left-{number}", f"{uuid.uuid4()}")
+            item = {**orders.keys_of(key), "state": {"S": "left"}, "rank": {"S": "left"}}
+            with contextlib.suppress(BotoCoreError, ClientError):
+                client.put_item(TableName=orders.TABLE, Item=item)
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(ATTEMPTS_LEFT)]
+    for thread in threads:
+        thread.start()
+    died(stage, CRASH_SECONDS_MAX)
+    second.kill()
+    for thread in threads:
+        thread.join()
 
 
 def died(stage: Stage, seconds: float) -> bool:

@@ -24,22 +24,25 @@ __all__ = ["CREATE_TABLE", "TABLE", "Bank", "BankClient", "open_bank"]
 
 PAUSE_SECONDS: Final = 0.4
 RETRY_SECONDS: Final = 0.2
-SETTLE_SECONDS_MAX: Final = 60.0
 
 
 class Places:
-    """Where a client asks: one of the servers, and the next one when that is gone. Transfers under way are settled when
-    all is over, for at most SETTLE_SECONDS_MAX."""
+    """Where a client asks: any of the servers, and the next one when that is gone. Transfers under way are settled when
+    all is over, until `settled`."""
 
-    def __init__(self, urls: Sequence[str], first: int, over: threading.Event, settled: threading.Event) -> None:
+    def __init__(self, urls: Sequence[str], over: threading.Event, settled: threading.Event) -> None:
         self.over = over
         self._urls = urls
-        self._at = first
+        self._at = 0
         self._settled = settled
 
     def wait(self) -> str | None:
         """The URL; None when nothing is to be settled any more."""
         return None if self._settled.is_set() else self._urls[self._at % len(self._urls)]
+
+    def choose(self, choose: random.Random) -> None:
+        """One of them, at random."""
+        self._at = choose.randrange(len(self._urls))
 
     def move(self) -> None:
         """The next time another server."""
@@ -49,17 +52,20 @@ class Places:
 class BankClient(Client):
     """A client of the bank that takes an error of the service for a lost answer, and tries again on a conflict."""
 
-    def __init__(self, number: int, seed: int, places: Places, errors: Counter[str]) -> None:
+    def __init__(self, number: int, seed: int, places: Places, errors: Counter[str], in_haste: threading.Event) -> None:
         super().__init__(number, seed, places)
         self.name = f"bank {number}"
         self.errors = errors
+        self.in_haste = in_haste
         self.unknown = 0
 
     def run(self) -> None:
         """Until all is over; failures are raised."""
         while not self.place.over.is_set():
+            self.place.choose(self.random)
             self.step()
-            self.place.over.wait(self.random.expovariate(1 / PAUSE_SECONDS))
+            if not self.in_haste.is_set():
+                self.place.over.wait(self.random.expovariate(1 / PAUSE_SECONDS))
 
     def ask(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """See Client."""
@@ -87,9 +93,12 @@ class Bank:
 
     def __init__(self, count: int, seed: int, urls: Sequence[str], over: threading.Event, errors: Counter[str]) -> None:
         self.settled = threading.Event()
-        self._auditor = Client("auditor", seed, Places(urls, 0, over, threading.Event()))
+        self.in_haste = threading.Event()
+        """While it is set clients do not pause, and often meet the same accounts."""
+
+        self._auditor = Client("auditor", seed, Places(urls, over, threading.Event()))
         self.clients = [
-            BankClient(number, seed, Places(urls, number, over, self.settled), errors) for number in range(count)
+            BankClient(number, seed, Places(urls, over, self.settled), errors, self.in_haste) for number in range(count)
         ]
 
     @property

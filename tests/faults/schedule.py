@@ -35,13 +35,18 @@ PAUSES_OF_COORDINATORS: Final = 3
 OFTEN: Final = ("read", "intent", "item", "batch", "lock", "decision", "apply")
 """Steps that a server makes several times a second: the crash may come at a later one."""
 
+OF_TRANSACTIONS: Final = ("lock", "decision", "apply", "record")
+"""Steps of transactions, and of those who meet one."""
+
+OFTEN_NUMBER_MAX: Final = 20
+
 WITHOUT_BATCHLOG: Final = ("hidden", "done")
 """Steps that are made only while logged batches fail."""
 
 OF_RECOVERY: Final = ("fence",)
-"""Steps that only the process makes that recovers, half a minute after a crash."""
+"""Steps that only the process makes that recovers, some time after a crash."""
 
-SIDE_BY_SIDE: Final = ("read", "hidden", "lock", "apply", "fence")
+SIDE_BY_SIDE: Final = ("read", "hidden", "lock", "apply")
 """Steps whose calls are sent side by side, so that a server can die between them."""
 
 
@@ -85,7 +90,8 @@ def crash_points(choose: random.Random) -> list[str]:
         for moment in ("before", "amid", "after"):
             if moment == "amid" and step not in SIDE_BY_SIDE:
                 continue
-            points.append(f"{moment}:{step}:{choose.randint(1, 20) if step in OFTEN else 1}")
+            numbers = OFTEN_NUMBER_MAX if step in OFTEN and moment != "amid" else 1
+            points.append(f"{moment}:{step}:{choose.randint(1, numbers)}")
     return points
 
 

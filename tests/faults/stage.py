@@ -98,7 +98,7 @@ class Stage:
         self.say("two servers serve, tables are made")
         clients: list[RegisterClient | OrderClient | BankClient] = [*self.registers, *self.orders, *self.bank.clients]
         for each in clients:
-            thread = threading.Thread(target=self._run, args=(each.name, each.run), name=each.name)
+            thread = threading.Thread(target=self._run, args=(each.name, each.run), name=each.name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
