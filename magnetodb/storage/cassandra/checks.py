@@ -12,6 +12,7 @@ from magnetodb.storage.cassandra.equipment import Equipment
 from magnetodb.storage.cassandra.expectations import Expectations
 from magnetodb.storage.cassandra.item_row import Position
 from magnetodb.storage.cassandra.session import Bound
+from magnetodb.storage.cassandra.session_errors import TableGone
 
 COLLECTS_MAX: Final = 8
 
@@ -53,7 +54,11 @@ async def put_hidden(
         for derived in change.derived:
             hidden = equipment.position(derived.key)
             statements.append(Bound(cql.put_hidden(hidden.table), (row.ver, derived.value, *hidden.key)))
-    if not all(await write_all(equipment.session, statements)):
+    errors = [error for error in await write_all(equipment.session, statements) if error is not None]
+    for error in errors:
+        if isinstance(error, TableGone):
+            raise error
+    if errors:
         raise StorageUnavailable("Cassandra did not take all rows of an index.")
     return _compared(expectations.rows)
 

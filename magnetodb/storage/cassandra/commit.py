@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from magnetodb.errors import RowTableNotFound, StorageError
+from magnetodb.errors import RowTableNotFound, StorageError, StorageUnavailable
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Check, Committed, Lost, Row, RowKey
 from magnetodb.storage.cassandra.checks import compare, put_hidden
 from magnetodb.storage.cassandra.clock import HybridClock
@@ -29,8 +29,8 @@ from magnetodb.storage.cassandra.item_row import MISSING, Position, plan
 from magnetodb.storage.cassandra.known_rows import KnownRows
 from magnetodb.storage.cassandra.recover import RECOVERY_AGE_SECONDS, Recovered, Recovery
 from magnetodb.storage.cassandra.session import Session
-from magnetodb.storage.cassandra.session_errors import CassandraError
-from magnetodb.storage.cassandra.storage_errors import not_written, storage_error
+from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
+from magnetodb.storage.cassandra.storage_errors import NOT_KNOWN, not_written, storage_error
 from magnetodb.storage.cassandra.transactions import GROUP_BYTES_MAX, TransactionCommit, Transactions
 from magnetodb.storage.cassandra.writes_under_way import Writing
 
@@ -187,11 +187,8 @@ class Committer:
             (row,) = await read(equipment.session, (position,))
             equipment.under_way.remember(change.key, row)
             return None if row.v is None or row.ltx is not None else Lost(0)
-        except CassandraError as error:
-            raise not_written(error) from error
-        except RowTableNotFound:
-            await self._find_again([(change,)])
-            raise
+        except (CassandraError, RowTableNotFound) as error:
+            raise await self._refusal(error, (change,)) from error
         finally:
             self._end_write(writing, after)
 
@@ -211,13 +208,14 @@ class Committer:
         except CassandraError as error:
             raise not_written(error) from error
 
-    async def _find_again(self, batches: Sequence[Batch]) -> None:
-        """A table is gone: which one it is, the schema says. Raises RowTableNotFound."""
-        for batch in batches:
-            for change in batch:
-                for name in (change.key.table, *[derived.key.table for derived in change.derived]):
-                    self._equipment.tables.forget(name)
-        await self._find(batches)
+    async def _refusal(self, error: CassandraError | RowTableNotFound, batch: Batch) -> StorageError:
+        """Why a batch was not written. Whether a table is gone that a node does not know, all nodes say."""
+        if isinstance(error, CassandraError) and not isinstance(error, TableGone):
+            return not_written(error)
+        names = [name for change in batch for name in (change.key.table, *[each.key.table for each in change.derived])]
+        for name in await self._equipment.tables.gone(names):
+            return RowTableNotFound(name)
+        return StorageUnavailable(NOT_KNOWN)
 
     def _begin(self, batch: Batch) -> _Begun:
         """Take the batch's place behind the writes that are under way."""
@@ -281,11 +279,8 @@ class Committer:
                 for change in batch:
                     self._known.lost(change.key)
             return outcome
-        except CassandraError as error:
-            raise not_written(error) from error
-        except RowTableNotFound:
-            await self._find_again([batch])
-            raise
+        except (CassandraError, RowTableNotFound) as error:
+            raise await self._refusal(error, batch) from error
         finally:
             self._end(begun, after)
 

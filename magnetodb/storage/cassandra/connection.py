@@ -128,6 +128,13 @@ class CassandraSession:
         if not future.is_schema_agreed:
             raise OutcomeUnknown("The nodes do not agree on the schema.")
 
+    async def execute_at_each_node(self, select: Bound) -> list[Sequence[tuple[Any, ...]]]:
+        """See DefiningSession."""
+        try:
+            return await self._loop.run_in_executor(self._threads, self._found_at_each_node, select)
+        except DRIVER_ERRORS as error:
+            raise cassandra_error(error, read=True) from error
+
     def now(self) -> int:
         """See Session."""
         return time_ns() // 1000
@@ -199,6 +206,15 @@ class CassandraSession:
     def _qualified(self, text: str) -> str:
         """The statement with the keyspace at its tables: Cassandra warns of prepared ones that depend on `USE`."""
         return UNQUALIFIED.sub(rf'\1 "{self._keyspace}".\2', text)
+
+    def _found_at_each_node(self, select: Bound) -> list[Sequence[tuple[Any, ...]]]:
+        connected = list(self._session.get_pool_state())
+        centres = {host.datacenter for host in connected}
+        nodes = sum(host.datacenter in centres for host in self._cluster.metadata.all_hosts())
+        if 2 * len(connected) <= nodes:
+            raise Refused("Not most nodes are connected.")
+        bound = self._session.prepare(select.text).bind(select.values)
+        return [self._session.execute(bound, host=host, execution_profile=SETUP).all() for host in connected]
 
     def _defined(self, text: str) -> Any:
         future = self._session.execute_async(text, execution_profile=SETUP)

@@ -264,6 +264,9 @@ SELECT_SETTINGS: Final = "SELECT name, value FROM system_views.settings WHERE na
 
 SELECT_TABLE: Final = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 
+SELECT_SCHEMA_VERSION: Final = "SELECT schema_version FROM system.local"
+"""Of the node that is asked."""
+
 SELECT_FORMAT: Final = f"SELECT version FROM {FORMAT} WHERE id = 'format'"
 
 INSERT_FORMAT: Final = f"INSERT INTO {FORMAT} (id, version) VALUES ('format', ?) IF NOT EXISTS"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from random import random
 from typing import Final
 
-from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Result, Session
-from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
+from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Session
+from magnetodb.storage.cassandra.session_errors import CassandraError
 
 OPEN_MICROSECONDS: Final = 20_000_000
 """So long the direct path comes first after a logged batch has failed."""
@@ -46,10 +46,11 @@ class CircuitBreaker:
         self._until = self._session.now() + OPEN_MICROSECONDS
 
 
-async def write_all(session: Session, statements: Sequence[Bound]) -> list[bool]:
-    """Write each statement by itself, some tries long; which of them are durable. A table that is gone needs no write.
-    Statements must do no harm if they are sent twice, or arrive late."""
-    durable = [False] * len(statements)
+async def write_all(session: Session, statements: Sequence[Bound]) -> list[CassandraError | None]:
+    """Write each statement by itself, some tries long; the last error of each that is not durable. A node that does not
+    know a table yet is no reason to give up: the next try may be another one's. Statements must do no harm if they are
+    sent twice, or arrive late."""
+    errors: list[CassandraError | None] = [None] * len(statements)
     left = list(range(len(statements)))
     for attempt in range(TRIES_MAX):
         if attempt:
@@ -61,12 +62,8 @@ async def write_all(session: Session, statements: Sequence[Bound]) -> list[bool]
                 for each in some
             ]
             for each, result in zip(some, await session.execute_together(calls), strict=True):
-                durable[each] = _durable(result)
-        left = [each for each in left if not durable[each]]
+                errors[each] = result if isinstance(result, CassandraError) else None
+        left = [each for each in left if errors[each] is not None]
         if not left:
             break
-    return durable
-
-
-def _durable(result: Result | CassandraError) -> bool:
-    return not isinstance(result, CassandraError) or isinstance(result, TableGone)
+    return errors

@@ -39,7 +39,7 @@ from magnetodb.storage.cassandra.partition_keys import partition_of, stored_part
 from magnetodb.storage.cassandra.schema import Place, RowTables, check_format, create_schema
 from magnetodb.storage.cassandra.session import Consistency
 from magnetodb.storage.cassandra.session_errors import CassandraError, TableGone
-from magnetodb.storage.cassandra.storage_errors import not_written, storage_error
+from magnetodb.storage.cassandra.storage_errors import NOT_KNOWN, not_written, storage_error
 
 TEXTS_MAX: Final = 8192
 READ_TOGETHER_MAX: Final = 128
@@ -138,7 +138,7 @@ class CassandraDriver:
             found = iter(await self._get_rows(unknown, for_write=True))
             return [next(found) if row is None else row for row in pending]
         except CassandraError as error:
-            raise self._read_error(error, *[key.table for key in keys]) from error
+            raise await self._read_error(error, *[key.table for key in keys]) from error
 
     async def query(
         self,
@@ -156,7 +156,7 @@ class CassandraDriver:
             place = await self._place(table)
             ended = await self._fill(filling, place, partition, sorts, reverse=reverse, consistent=consistent)
         except CassandraError as error:
-            raise self._read_error(error, table) from error
+            raise await self._read_error(error, table) from error
         return filling.page(more=not ended)
 
     def token(self, partition: bytes) -> int:
@@ -171,7 +171,7 @@ class CassandraDriver:
             place = await self._place(table)
             ended = await self._fill_range(filling, place, tokens, after)
         except CassandraError as error:
-            raise self._read_error(error, table) from error
+            raise await self._read_error(error, table) from error
         return filling.page(more=not ended)
 
     async def commit(self, batches: Sequence[Batch]) -> list[Committed | Lost]:
@@ -348,11 +348,11 @@ class CassandraDriver:
         filling.add(rows)
         self._sizes.learn(place.table, len(filling.rows) - rows_before, filling.bytes - bytes_before)
 
-    def _read_error(self, error: CassandraError, *tables: str) -> StorageError:
+    async def _read_error(self, error: CassandraError, *tables: str) -> StorageError:
         if isinstance(error, TableGone):
-            for table in tables:
-                self._tables.forget(table)
-            return RowTableNotFound(tables[0])
+            for table in await self._tables.gone(tables):
+                return RowTableNotFound(table)
+            return StorageUnavailable(NOT_KNOWN)
         return storage_error(error)
 
 

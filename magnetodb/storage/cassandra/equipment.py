@@ -46,8 +46,8 @@ class RowTables(Protocol):
     async def find(self, names: Iterable[str]) -> None:
         """Know these. Raises RowTableNotFound, CassandraErrors."""
 
-    def forget(self, name: str) -> None:
-        """It was found gone."""
+    async def gone(self, names: Iterable[str]) -> set[str]:
+        """Those that are known not to exist any more, which are forgotten."""
 
 
 def random_uuid() -> UUID:
@@ -75,7 +75,7 @@ class Equipment:
         self.tables = tables
         self.derive = derive
         self.intents = Intents(session)
-        self.hidden = HiddenWriter(session, self.intents, batch_bytes_max=batch_bytes_max)
+        self.hidden = HiddenWriter(session, self.intents, tables.gone, batch_bytes_max=batch_bytes_max)
         self.deciding = Deciding(session)
         self.under_way = WritesUnderWay()
 

@@ -5,7 +5,7 @@ item's version as timestamp, or the direct path.
 help.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from magnetodb.storage.cassandra import cql
@@ -20,6 +20,9 @@ BATCH_BYTES_MAX: Final = 40_000
 
 _STATEMENT_BYTES: Final = 60
 
+Gone = Callable[[Iterable[str]], Awaitable[Collection[str]]]
+"""Which of these tables do not exist any more: `schema.RowTables.gone`."""
+
 
 class HiddenWrite(NamedTuple):
     """The hidden rows of one item, and the intents that go with them."""
@@ -32,6 +35,10 @@ class HiddenWrite(NamedTuple):
         _, version, _, puts, deletes = self.rows
         statements = [Bound(cql.put_hidden(each.table), (version, value, *each.key)) for each, value in puts]
         return statements + [Bound(cql.delete_hidden(each.table), (version, *each.key)) for each in deletes]
+
+    def row_tables(self) -> list[str]:
+        """The table of each of `row_statements`."""
+        return [each.table for each, _ in self.rows.puts] + [each.table for each in self.rows.deletes]
 
     def done_statement(self) -> Bound:
         """Says that the hidden rows are written."""
@@ -47,11 +54,15 @@ class HiddenWrite(NamedTuple):
 
 
 class HiddenWriter:
-    """Writes hidden rows. `batch_bytes_max`: what the servers take of a logged batch."""
+    """Writes hidden rows. `gone` is asked where a node says that it has no such table; `batch_bytes_max`: what the
+    servers take of a logged batch."""
 
-    def __init__(self, session: Session, intents: Intents, *, batch_bytes_max: int = BATCH_BYTES_MAX) -> None:
+    def __init__(
+        self, session: Session, intents: Intents, gone: Gone, *, batch_bytes_max: int = BATCH_BYTES_MAX
+    ) -> None:
         self._session = session
         self._intents = intents
+        self._gone = gone
         self._batch_bytes_max = batch_bytes_max
         self.breaker = CircuitBreaker(session)
 
@@ -98,15 +109,25 @@ class HiddenWriter:
         """The rows of all, then `done` of those that are complete, then their intents: in this order, because `done`
         says that the rows are there, and an intent that they may not be."""
         statements: list[Bound] = []
+        tables: list[str] = []
         ends: list[int] = []
         for write in writes:
             statements += write.row_statements()
+            tables += write.row_tables()
             ends.append(len(statements))
-        durable = await write_all(self._session, statements)
+        durable = await self._write_all(statements, tables)
         complete = [all(durable[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
         through = [each for each, whole in enumerate(complete) if whole]
-        done = await write_all(self._session, [writes[each].done_statement() for each in through])
+        dones = [writes[each].done_statement() for each in through]
+        done = await self._write_all(dones, [writes[each].rows.position.table for each in through])
         finished = [each for each, durable_now in zip(through, done, strict=True) if durable_now]
         for each in finished:
             await self._intents.remove(writes[each].intents)
         return [each in finished for each in range(len(writes))]
+
+    async def _write_all(self, statements: Sequence[Bound], tables: Sequence[str]) -> list[bool]:
+        """Which of the statements are durable, or need not be: their table is gone."""
+        errors = await write_all(self._session, statements)
+        unknown = {table for table, error in zip(tables, errors, strict=True) if isinstance(error, TableGone)}
+        gone = await self._gone(unknown) if unknown else ()
+        return [error is None or table in gone for table, error in zip(tables, errors, strict=True)]

@@ -247,8 +247,10 @@ class Recovery:
         gone: list[Position] = []
         calls = [_select(cql.get(position.table), position.key) for position in positions]
         results = await self._equipment.session.execute_together(calls)
+        missing = {each.table for each, result in zip(positions, results, strict=True) if isinstance(result, TableGone)}
+        dropped = await self._equipment.tables.gone(missing) if missing else ()
         for position, result in zip(positions, results, strict=True):
-            if isinstance(result, TableGone):
+            if position.table in dropped:
                 gone.append(position)
             elif not isinstance(result, CassandraError):
                 row: ItemRow | None = ItemRow(*result.rows[0]) if result.rows else ItemRow()

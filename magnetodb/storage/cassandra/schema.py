@@ -1,6 +1,7 @@
 """The schema: a keyspace with a format, and where in it the rows of each row table are."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 from magnetodb.errors import ClusterError, RowTableNotFound, StorageBusy, StorageError
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, DefiningSession, Kind, Result
-from magnetodb.storage.cassandra.session_errors import CassandraError, OutcomeUnknown
+from magnetodb.storage.cassandra.session_errors import CassandraError, OutcomeUnknown, Refused
 
 FORMAT_VERSION: Final = 1
 """What this program reads and writes. A format that older programs would misread has a higher number."""
@@ -30,6 +31,8 @@ minute that an SDK waits for an answer."""
 LOCK_PAUSE_SECONDS: Final = 0.05
 
 ROW_TABLE: Final = re.compile(r"[a-z0-9_]{1,48}")
+
+_log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -68,9 +71,21 @@ class RowTables:
                 place = Place(name, 0)
             self.places[name] = place
 
-    def forget(self, name: str) -> None:
-        """A call has found the row table gone."""
-        self.places.pop(name, None)
+    async def gone(self, names: Iterable[str]) -> set[str]:
+        """Those that do not exist any more, which are forgotten: a call has found one missing, at a node that may not
+        have heard of it yet. Where that can't be told now, none."""
+        gone: set[str] = set()
+        try:
+            local = await self._read_local_tables()
+            for name in dict.fromkeys(names):
+                table = local[name].table if name in local else name
+                if name in self._dropping or not await self._exists(table):
+                    gone.add(name)
+        except CassandraError as error:
+            _log.warning("A node does not know a table, and it cannot be told whether it is gone: %s", error)
+        for name in gone:
+            self.places.pop(name, None)
+        return gone
 
     @contextmanager
     def dropping(self, name: str) -> Iterator[None]:
@@ -120,7 +135,17 @@ class RowTables:
         return {name: Place(parent, x) for parent, x, name in result.rows if name is not None}
 
     async def _exists(self, name: str) -> bool:
-        return await _exists(self._session, self._keyspace, name)
+        """Whether any node has the CQL table: one that was down may not have heard of it. Raises CassandraErrors;
+        Refused if none has it and they do not agree on the schema."""
+        if await _exists(self._session, self._keyspace, name):
+            return True
+        found = await self._session.execute_at_each_node(Bound(cql.SELECT_TABLE, (self._keyspace, name)))
+        if any(found):
+            return True
+        versions = await self._session.execute_at_each_node(Bound(cql.SELECT_SCHEMA_VERSION, ()))
+        if len({version for ((version,),) in versions}) > 1:
+            raise Refused("The nodes do not agree on the schema.")
+        return False
 
 
 @asynccontextmanager

@@ -90,3 +90,7 @@ class DefiningSession(Session, Protocol):
 
     async def define(self, text: str) -> None:
         """Change the schema, and wait until the nodes that are up agree on it. Raises CassandraErrors."""
+
+    async def execute_at_each_node(self, select: Bound) -> list[Sequence[tuple[Any, ...]]]:
+        """The rows that each node finds in a system table of its own. Raises CassandraErrors; Refused if not most nodes
+        can be asked."""

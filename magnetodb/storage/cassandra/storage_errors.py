@@ -7,6 +7,7 @@ from magnetodb.storage.cassandra.session_errors import Busy, CassandraError, Out
 
 UNKNOWN: Final = "It is not known whether the write has happened: Cassandra did not answer in time."
 NOT_WRITTEN: Final = "Nothing was written: Cassandra did not answer in time."
+NOT_KNOWN: Final = "A node of Cassandra does not know a table yet."
 
 
 def storage_error(error: CassandraError) -> StorageError:

@@ -39,8 +39,9 @@ class Places:
     async def find(self, names: object) -> None:
         """All are known."""
 
-    def forget(self, name: str) -> None:
+    async def gone(self, names: object) -> set[str]:
         """None is dropped."""
+        return set()
 
 
 def empty_database() -> Database:

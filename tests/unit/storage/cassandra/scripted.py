@@ -40,16 +40,19 @@ class Tables:
 
     def __init__(self):
         self.places = dict(PLACES)
-        self.gone = set()
+        self.gone_tables = set()
 
     async def find(self, names):
         for name in names:
-            if name in self.gone:
+            if name in self.gone_tables:
                 raise RowTableNotFound(name)
             self.places[name] = PLACES[name]
 
-    def forget(self, name):
-        self.places.pop(name, None)
+    async def gone(self, names):
+        gone = self.gone_tables & set(names)
+        for name in gone:
+            self.places.pop(name, None)
+        return gone
 
 
 class Cluster:

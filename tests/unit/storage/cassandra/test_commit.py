@@ -7,6 +7,7 @@ import pytest
 from magnetodb.errors import RowTableNotFound, StorageBusy, StorageError, StorageUnavailable
 from magnetodb.model.rows import ABSENT, ANY, CHECK, Change, Committed, DerivedRow, Lost, Row, RowKey
 from magnetodb.storage.cassandra import cql
+from magnetodb.storage.cassandra.direct_path import TRIES_MAX
 from magnetodb.storage.cassandra.item_row import decode_positions, in_step
 from magnetodb.storage.cassandra.session_errors import (
     BatchInLog,
@@ -14,6 +15,7 @@ from magnetodb.storage.cassandra.session_errors import (
     Busy,
     OutcomeUnknown,
     Refused,
+    TableGone,
     TooLarge,
 )
 from tests.unit.storage.cassandra.scripted import (
@@ -162,10 +164,18 @@ async def test_versions_grow_whatever_the_clocks_say(cluster, process):
 
 
 async def test_a_table_that_is_gone_is_told(cluster, process):
-    process.tables.gone.add(OTHERS)
+    process.tables.gone_tables.add(OTHERS)
     cluster.define(cql.drop_table(OTHERS))
     with pytest.raises(RowTableNotFound, match=OTHERS):
         await process.commit(Change(other(), ABSENT, b"1"))
+
+
+async def test_a_table_that_a_node_does_not_know_yet_is_not_gone(cluster, process):
+    process.session.on("item", TableGone("unconfigured table"))
+    with pytest.raises(StorageUnavailable):
+        await process.commit(Change(other(), ABSENT, b"1"))
+
+    assert isinstance(await process.commit(Change(other(), ABSENT, b"1")), Committed)
 
 
 # ---- hidden rows
@@ -274,8 +284,20 @@ async def test_too_many_hidden_rows_outstanding_are_written_first(cluster, proce
     assert 1 == len(cluster.rows(ONE))
 
 
+async def test_hidden_rows_are_left_to_recovery_where_a_node_does_not_know_their_table_yet(cluster, process):
+    process.session.on("batch", TableGone("unconfigured table"))
+    process.session.on("hidden", TableGone("unconfigured table"), times=2 * TRIES_MAX)
+    await process.put(item(), b"k:")
+    left = (in_step(cluster.row(item())), cluster.intents())
+    await cluster.process().committer.recover()
+
+    assert (False, 1) == left
+    assert (True, 0, []) == (in_step(cluster.row(item())), cluster.intents(), cluster.wrong())
+
+
 async def test_a_hidden_table_that_is_gone_holds_up_nobody(cluster, process):
     cluster.define(cql.drop_table(ALL))
+    process.tables.gone_tables.add(ALL)
     await process.put(item(), b"k:1")
 
     assert in_step(cluster.row(item()))

@@ -174,15 +174,27 @@ async def test_without_derive_rows_out_of_step_are_left(cluster):
 async def test_intents_of_a_dropped_table_go(cluster, process):
     await crash(cluster, "batch", b"k:")
     cluster.define(cql.drop_table(ITEMS))
+    process.tables.gone_tables.add(ITEMS)
 
     assert Recovered(1, 0) == await process.committer.recover()
     assert 0 == cluster.intents()
 
 
+async def test_intents_of_a_table_that_a_node_does_not_know_yet_stay(cluster, process):
+    await crash(cluster, "batch", b"k:")
+    known = cluster.cassandra.database
+    cluster.define(cql.drop_table(ITEMS))
+
+    assert Recovered(0, 1) == await process.committer.recover()
+    cluster.cassandra.database = known
+    assert Recovered(1, 0) == await process.committer.recover()
+    assert [] == cluster.wrong()
+
+
 async def test_a_hidden_table_that_was_dropped_is_left_out(cluster, process):
     await crash(cluster, "batch", b"k:")
     cluster.define(cql.drop_table(ONE))
-    process.tables.gone.add(ONE)
+    process.tables.gone_tables.add(ONE)
     process.tables.places.pop(ONE)
 
     assert Recovered(1, 0) == await process.committer.recover()

@@ -1,13 +1,15 @@
-"""The lock under which tables are made and dropped, on a fake Cassandra whose clock stands still between pauses."""
+"""The lock under which tables are made and dropped, on a fake Cassandra whose clock stands still between pauses; and
+whether there is a table."""
 
 import asyncio
 
 import pytest
 
-from magnetodb.errors import StorageBusy
+from magnetodb.errors import RowTableNotFound, StorageBusy
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cluster import DEFINITION_SECONDS_MAX
-from magnetodb.storage.cassandra.schema import LOCK_SECONDS, LOCK_WAIT_SECONDS, schema_lock
+from magnetodb.storage.cassandra.schema import LOCK_SECONDS, LOCK_WAIT_SECONDS, Place, RowTables, schema_lock
+from magnetodb.storage.cassandra.session import Result
 from magnetodb.storage.cassandra.session_errors import OutcomeUnknown, Refused
 from tests.storage.cassandra_model.fake_session import FakeCassandra, FakeSession
 
@@ -66,3 +68,56 @@ async def test_a_change_that_may_be_under_way_keeps_the_lock_until_its_time_is_o
 
 def test_a_lock_outlives_every_change_and_who_waits_outlasts_the_lock():
     assert DEFINITION_SECONDS_MAX < LOCK_SECONDS < LOCK_WAIT_SECONDS < SDK_READ_SECONDS
+
+
+class Nodes(FakeSession):
+    """A session with nodes that have tables, the first of which takes the calls; each is (version of the schema,
+    tables)."""
+
+    def __init__(self, *nodes):
+        self.nodes = nodes
+        cassandra = FakeCassandra(lambda: 0)
+        cassandra.database = cassandra.database.defined(cql.OWN_TABLES[cql.LOCAL_TABLES])
+        super().__init__(cassandra, lambda: 0)
+
+    async def execute(self, call):
+        if call.statements[0].text == cql.SELECT_TABLE:
+            return Result(None, self._found(self.nodes[0], call.statements[0]))
+        return await super().execute(call)
+
+    async def execute_at_each_node(self, select):
+        return [self._found(node, select) for node in self.nodes]
+
+    def _found(self, node, select):
+        version, tables = node
+        if select.text == cql.SELECT_SCHEMA_VERSION:
+            return [(version,)]
+        return [(name,) for name in tables if name == select.values[1]]
+
+
+async def test_a_table_that_the_first_node_does_not_know_yet_is_found():
+    tables = RowTables(Nodes((1, ()), (2, ("t",)), (2, ("t",))), "ks")
+    await tables.find(["t"])
+
+    assert {"t": Place("t", 0)} == tables.places
+    assert set() == await tables.gone(["t"])
+
+
+async def test_a_table_that_no_node_has_is_gone():
+    tables = RowTables(Nodes((1, ()), (1, ()), (1, ())), "ks")
+    tables.places["t"] = Place("t", 0)
+    gone = await tables.gone(["t"])
+
+    assert ({"t"}, {}) == (gone, tables.places)
+    with pytest.raises(RowTableNotFound):
+        await tables.find(["t"])
+
+
+async def test_while_nodes_do_not_agree_nobody_can_tell_that_a_table_is_gone():
+    tables = RowTables(Nodes((1, ()), (2, ()), (2, ())), "ks")
+    tables.places["t"] = Place("t", 0)
+
+    assert set() == await tables.gone(["t"])
+    assert "t" in tables.places
+    with pytest.raises(Refused):
+        await tables.find(["t", "u"])
