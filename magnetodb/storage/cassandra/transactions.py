@@ -11,6 +11,7 @@ transaction for some seconds, it decides that it is undone.
 """
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from magnetodb.errors import StorageBusy
 from magnetodb.model.rows import CHECK, Batch, Change, Check, Committed, Lost
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cql import ItemRow
-from magnetodb.storage.cassandra.decisions import LOOKS_MAX, TRIES_MAX, Decision, pause, read
+from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX, LOOKS_MAX, TRIES_MAX, Decision, pause, read
 from magnetodb.storage.cassandra.equipment import NOTHING, Equipment
 from magnetodb.storage.cassandra.expectations import CONFLICT_SECONDS, Expectations
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
@@ -108,15 +109,18 @@ class Transactions:
                 state = self._remember(transaction, rows[0][0])
         return state
 
-    async def decide(self, transaction: UUID, wanted: str) -> str:
-        """Decide a transaction, unless it is decided; what it is now. Raises Refused: it is not decided by this.
-        OutcomeUnknown: it is not known whether it is."""
+    async def decide(self, transaction: UUID, wanted: str, *, until: float | None = None) -> str:
+        """Decide a transaction, unless it is decided; what it is now. Nothing is sent after `until` (of the monotonic
+        clock). Raises Refused: it is not decided by this. OutcomeUnknown: it is not known whether it is."""
+        until = monotonic() + DECISION_SECONDS_MAX if until is None else until
         values = (transaction, wanted, cql.TRANSACTION_SECONDS)
         call = Call((Bound(cql.DECIDE_TRANSACTION, values),), Kind.CONDITIONAL, Consistency.LOCAL_QUORUM, urgent=True)
         unknown: OutcomeUnknown | None = None
         for attempt in range(TRIES_MAX):
             if attempt:
                 await pause(self._equipment.session, attempt - 1)
+            if monotonic() > until:
+                break
             try:
                 result = await self._equipment.session.execute(call)
             except OutcomeUnknown as error:
@@ -129,8 +133,7 @@ class Transactions:
                     raise
             else:
                 return self._remember(transaction, wanted if result.applied else _found_state(result))
-        assert unknown is not None
-        raise unknown
+        raise unknown or Refused("It took too long until it could be decided.")
 
     async def _look(self, transaction: UUID) -> str | None:
         for attempt in range(LOOKS_MAX):
@@ -273,7 +276,7 @@ class TransactionCommit:
     async def _decided(self, transaction: UUID, locks: Sequence[Planned]) -> bool:
         """Commit; False if others have undone the transaction."""
         try:
-            return await self._transactions.decide(transaction, COMMITTED) == COMMITTED
+            return await self._transactions.decide(transaction, COMMITTED, until=self._until) == COMMITTED
         except Refused:
             await self._give_up(locks, [True] * len(locks))
             raise

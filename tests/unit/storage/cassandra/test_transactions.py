@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from time import monotonic
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +12,7 @@ from magnetodb.model.rows import ABSENT, ANY, CHECK, Change, Committed, DerivedR
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.item_row import in_step
 from magnetodb.storage.cassandra.session_errors import BatchLogUnreached, OutcomeUnknown, Refused
+from magnetodb.storage.cassandra.transactions import COMMITTED, Transactions
 from tests.unit.storage.cassandra.scripted import LOCAL, ONE, OTHERS, Cluster, Crash, applied, item, meanwhile
 
 UNKNOWN = OutcomeUnknown("timed out")
@@ -276,6 +279,16 @@ async def test_a_transaction_that_others_have_undone_begins_again(cluster, proce
     assert isinstance(outcome, Committed)
     assert [b"k:1", b"k:2"] == values(cluster)
     assert settled(cluster)
+
+
+async def test_a_transaction_is_not_decided_after_its_time(process):
+    """Whoever fills an index that is new relies on it."""
+    transactions = Transactions(process.committer._equipment)
+    with pytest.raises(Refused):
+        await transactions.decide(UUID(int=1), COMMITTED, until=monotonic() - 1)
+
+    assert "" == process.steps
+    assert COMMITTED == await transactions.decide(UUID(int=1), COMMITTED, until=monotonic() + 60)
 
 
 @pytest.mark.parametrize("happened", [True, False])
