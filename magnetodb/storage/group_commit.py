@@ -7,6 +7,7 @@ next one can have its turn, and `LogSync` brings several turns to the disk at on
 """
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import deque
@@ -17,7 +18,7 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from magnetodb.errors import StorageUnavailable
-from magnetodb.storage.commit_queue import GROUP_BYTES, CommitQueue, Work
+from magnetodb.storage.commit_queue import GROUP_BYTES, QUEUE_BYTES_MAX, CommitQueue, Work
 from magnetodb.storage.log_copier import LogCopier
 from magnetodb.storage.log_sync import LogSync
 from magnetodb.storage.sqlite_errors import is_busy, storage_error
@@ -37,6 +38,10 @@ HOLD_SECONDS_MAX = 0.002
 CHANCES_MAX: Final = 4
 """Whoever has lost has so many rounds of the loop to come again in the same turn."""
 
+UNSYNCED_BYTES_MAX: Final = QUEUE_BYTES_MAX // 4
+"""While more than this is committed and not on the disk, no turn begins: what comes waits in the queue, whose bound is
+told to clients."""
+
 LOOP_COMMIT_BYTES_MAX: Final = 256 * 1024
 """A COMMIT that does not wait for the disk runs in the loop, unless it has more to write than this."""
 
@@ -47,6 +52,8 @@ long, a transaction is tried to begin."""
 
 
 NOT_SYNCED: Final = "The disk has failed: what was written last may be lost. Start the service anew."
+
+_log = logging.getLogger(__name__)
 
 
 class Turns(Protocol):
@@ -93,7 +100,11 @@ class GroupCommit:
         self._sync = sync
         self._commit_syncs = commit_syncs
         self._committed: deque[tuple[int, list[Work]]] = deque()
-        """The groups that are not on the disk yet, with their turns."""
+        """The groups that are not on the disk yet, with their turns, in whose order they are."""
+        self._unsynced = 0
+        """Their bytes."""
+        self._held_back = False
+        """A turn waits for the disk."""
         self._syncing = False
         self._waiting = CommitQueue(GROUPS_MAX if turns is None else TURNS_MAX)
         self._taken: deque[Work] = deque()
@@ -143,8 +154,7 @@ class GroupCommit:
         loop = self._loop or self._start()
         work = Work()
         work.future = loop.create_future()
-        last = self._committed[-1][0] if self._committed else 0
-        self._synchronize(max(turn, last), [work])
+        self._synchronize(turn, [work])
         await work.future
 
     async def close(self) -> None:
@@ -181,9 +191,12 @@ class GroupCommit:
             self._give_up(error)
             return
         try:
+            if self._sync is not None and self._sync.failed():
+                raise StorageUnavailable(NOT_SYNCED)
             self._before_group()
             self._connection.execute("BEGIN IMMEDIATE")
-        except (sqlite3.Error, StorageUnavailable) as caught:
+        except Exception as caught:
+            # Whatever it is, the waiters must hear of it and the next turn must begin.
             if is_busy(caught) and self._may_wait():
                 self._soon(self._open, BUSY_SECONDS)
                 return
@@ -285,10 +298,14 @@ class GroupCommit:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             return 0, error
-        if self._copier is not None:
-            if copies_rest:
-                self._copier.copy_rest()
-            self._copier.after_commit()
+        try:
+            if self._copier is not None:
+                if copies_rest:
+                    self._copier.copy_rest()
+                self._copier.after_commit()
+        except Exception:
+            # The commit stands; the copier is asked again with the next one.
+            _log.exception("The log was not copied")
         return self._turns.leave() if self._turns is not None else 0, None
 
     def _commit_ended(self, turn: int, error: sqlite3.Error | None) -> None:
@@ -308,7 +325,11 @@ class GroupCommit:
     def _synchronize(self, turn: int, group: list[Work]) -> None:
         """Settle the works when the turn is on the disk."""
         assert self._sync is not None
+        if self._committed:
+            # A reader may wait for a turn of another process that is later than one of ours which this is told of now.
+            turn = max(turn, self._committed[-1][0])
         self._committed.append((turn, group))
+        self._unsynced += sum([work.size for work in group])
         if not self._syncing:
             self._syncing = True
             self._sync.order(turn, self._synchronized)
@@ -319,6 +340,7 @@ class GroupCommit:
         committed, durable = self._committed, self._sync.durable()
         while committed and (error is not None or committed[0][0] <= durable):
             _, group = committed.popleft()
+            self._unsynced -= sum([work.size for work in group])
             if error is None:
                 for work in group:
                     self._settle(work, durable=True)
@@ -327,6 +349,9 @@ class GroupCommit:
         self._syncing = bool(committed)
         if committed:
             self._sync.order(committed[-1][0], self._synchronized)
+        if self._held_back and self._unsynced <= UNSYNCED_BYTES_MAX:
+            self._held_back = False
+            self._go_on()
         self._check_drained()
 
     @staticmethod
@@ -398,6 +423,9 @@ class GroupCommit:
         return group
 
     def _go_on(self) -> None:
+        if self._unsynced > UNSYNCED_BYTES_MAX:
+            self._held_back = True
+            return
         if self._waiting:
             # By the loop, not by a call: a row of failures must not grow the stack.
             self._soon(self._begin)

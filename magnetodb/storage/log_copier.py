@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from magnetodb.storage.log_index import LogIndex
+from magnetodb.storage.writer_lock import WriterLock
 
 LOG_PAGES: Final = 4000
 """From this length on the log shall begin anew. It grows longer while it is copied, and while somebody reads an old
@@ -40,11 +41,15 @@ _log = logging.getLogger(__name__)
 
 class LogCopier:
     """`connection` is the one that copies, `writer` the one that commits; both belong to the file at `path`, and `log`
-    is the index of its log."""
+    is the index of its log. `lock`: other processes share the file."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, writer: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, writer: sqlite3.Connection, lock: WriterLock | None = None
+    ) -> None:
         self._connection = connection
         self._writer = writer
+        self._lock = lock
+        self._copying = threading.Lock()
         self.log = self._log = LogIndex(path)
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._orders: SimpleQueue[bool] = SimpleQueue()
@@ -119,9 +124,23 @@ class LogCopier:
             self._rests.set()
 
     def _copy(self, connection: sqlite3.Connection) -> None:
+        """Copy, unless somebody is at it. SQLite before 3.51.3 may lose what was committed if a copy begins while there
+        is nothing left to copy and the log begins anew (https://sqlite.org/wal.html#walresetbug). It begins anew only
+        when all is copied; so where one copies at a time, and only if something is left, that cannot be."""
+        if not self._copying.acquire(blocking=False):
+            return
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if connection is self._connection:
-                os.fdatasync(self._file)
+            if self._lock is not None and not self._lock.begin_copying():
+                return
+            try:
+                if not self.has_copied():
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    if connection is self._connection:
+                        os.fdatasync(self._file)
+            finally:
+                if self._lock is not None:
+                    self._lock.end_copying()
         except (sqlite3.Error, OSError) as error:
             _log.warning("The log cannot be copied into the data file yet: %s", error)
+        finally:
+            self._copying.release()

@@ -6,6 +6,7 @@ told to anybody.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import threading
@@ -25,6 +26,8 @@ class LogSync:
         self._path = path
         self._others = others
         self._file = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self.fdatasync = os.fdatasync
+        """What brings the file to the disk, called in the thread."""
         self._orders: SimpleQueue[int | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -62,13 +65,21 @@ class LogSync:
             try:
                 if others.durable() < turn:
                     ended = others.ended()
-                    os.fdatasync(self._file)
+                    # The system may have forgotten what it could not write, so that another call, by whatever
+                    # process, succeeds in vain.
+                    self._check()
+                    self.fdatasync(self._file)
+                    self._check()
                     others.is_durable(ended)
             except OSError as error:
-                # The system may have forgotten what it could not write, so that the next call succeeds in vain.
-                _log.critical(
-                    "%s-wal cannot be brought to the disk; nothing is written any more: %s", self._path, error
-                )
-                others.fail()
+                if not others.failed():
+                    _log.critical(
+                        "%s-wal cannot be brought to the disk; nothing is written any more: %s", self._path, error
+                    )
+                    others.fail()
                 failure = error
             loop.call_soon_threadsafe(done, failure)
+
+    def _check(self) -> None:
+        if self._others.failed():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))

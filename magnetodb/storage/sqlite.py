@@ -161,8 +161,10 @@ class SqliteDriver:
                     row = self._read_row(key, number, cache=False)
                 rows.append(row)
         except KeyError:
+            self._doubt = 0
             raise RowTableNotFound(key.table if key else "") from None
         except sqlite3.Error as error:
+            self._doubt = 0
             raise storage_error(error) from error
         if self._doubt:
             await self._resolve(rows, for_write)
@@ -263,6 +265,7 @@ class SqliteDriver:
             self._sweeper.cancel()
         self._release_snapshot()
         self._file.close()
+        self._others = None  # Its memory is gone; whoever comes now is told so by the commits or the file.
 
     def _read_row(self, key: RowKey, number: int, *, cache: bool) -> Row | None:
         """The row as the file has it; a row of which a change is queued must not be cached."""

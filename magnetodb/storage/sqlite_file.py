@@ -92,6 +92,7 @@ def open_file(directory: Path, *, durable: bool = True, pages_max: int | None = 
         lock = lock_directory(directory)
         undo.callback(os.close, lock)
         writer, reader, copier = _connections(path, durable, pages_max, undo)
+        _copy_log(writer)
         undo.pop_all()
     return SqliteFile(path, lock, writer, reader, copier)
 
@@ -105,13 +106,18 @@ def share_file(directory: Path, *, durable: bool = True, pages_max: int | None =
         undo.callback(lock.close)
         # One after the other: the first one makes the file, or recovers it.
         lock.wait()
-        writer, reader, copier = _connections(path, durable, pages_max, undo)
+        writer, reader, copier = _connections(path, durable, pages_max, undo, lock)
+        if lock.alone:
+            _copy_log(writer)
         lock.leave()
         others = OtherProcesses(lock, copier.log, fsync=durable)
         sync = None
         if durable:
             writer.execute("PRAGMA synchronous = NORMAL")
-            sync = LogSync(path, others)
+            try:
+                sync = LogSync(path, others)
+            except OSError as error:
+                raise DataFileError(f"The log of {path} cannot be opened: {error.strerror}.") from error
         undo.pop_all()
     return SqliteFile(path, None, writer, reader, copier, others, sync)
 
@@ -167,7 +173,7 @@ def lock_directory(directory: Path) -> int:
 
 
 def _connections(
-    path: Path, durable: bool, pages_max: int | None, undo: contextlib.ExitStack
+    path: Path, durable: bool, pages_max: int | None, undo: contextlib.ExitStack, lock: WriterLock | None = None
 ) -> tuple[sqlite3.Connection, sqlite3.Connection, LogCopier]:
     """Writer, reader and what copies the log, closed by `undo`."""
 
@@ -182,7 +188,7 @@ def _connections(
             _sync_log(path)
         if pages_max is not None:
             writer.execute(f"PRAGMA max_page_count = {pages_max:d}")
-        copier = LogCopier(path, connect(), writer)
+        copier = LogCopier(path, connect(), writer, lock)
     except (sqlite3.Error, OSError) as error:
         raise DataFileError(f"The data file {path} cannot be opened: {error}.") from error
     return writer, reader, copier
@@ -198,6 +204,15 @@ def _sync_log(path: Path) -> None:
         os.fdatasync(log)
     finally:
         os.close(log)
+
+
+def _copy_log(writer: sqlite3.Connection) -> None:
+    """Of what was left in the log, put all that can be into the data file, and that on the disk. If an fsync of the log
+    has failed before, the next one tells nothing: the system may hold what it could not write for written."""
+    try:
+        writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        raise DataFileError(f"The log cannot be copied into the data file: {error}.") from error
 
 
 def _connect(path: Path, durable: bool) -> sqlite3.Connection:

@@ -24,6 +24,9 @@ ARRIVALS: Final = 0
 EMPTYING: Final = 1
 """Record: held by the process that empties dropped tables."""
 
+COPYING: Final = 2
+"""Record: held by the process that copies the log into the data file."""
+
 OWNERS: Final = 16
 OWNERS_MAX: Final = 64
 """Records: each process has one of these, for as long as it has the file open."""
@@ -86,7 +89,8 @@ class WriterLock:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            self._join()
+            self.alone = self._join()
+            """No other process had the file when this one came."""
             self._mapped = mmap.mmap(self._file, MEMORY_BYTES)
         except OSError as error:
             raise DataFileError(f"The file {path} cannot be used: {error.strerror}.") from error
@@ -96,15 +100,17 @@ class WriterLock:
         """Numbers of eight bytes that all processes see. Those that say nothing else are written by the one whose turn
         it is."""
 
-    def _join(self) -> None:
-        """Say that we use the file. Whoever is alone with it begins with empty memory."""
+    def _join(self) -> bool:
+        """Say that we use the file. Whoever is alone with it (True) begins with empty memory."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._file, 0)
             os.ftruncate(self._file, MEMORY_BYTES)
+            alone = True
         except BlockingIOError:
-            pass
+            alone = False
         fcntl.flock(self._file, fcntl.LOCK_SH)
+        return alone
 
     def _own(self) -> int:
         for owner in range(OWNERS_MAX):
@@ -138,6 +144,14 @@ class WriterLock:
         """Let another process empty dropped tables."""
         fcntl.fcntl(self._file, _TRY, _flock(fcntl.F_UNLCK, EMPTYING))
 
+    def begin_copying(self) -> bool:
+        """Whether this process may copy the log: no other one is at it. In any thread, one at a time."""
+        return self._try(COPYING)
+
+    def end_copying(self) -> None:
+        """Let others copy the log."""
+        fcntl.fcntl(self._file, _TRY, _flock(fcntl.F_UNLCK, COPYING))
+
     def close(self) -> None:
         """Let go of everything."""
         self.memory.release()
@@ -147,11 +161,13 @@ class WriterLock:
     def _ask(self) -> int:
         """Ask for the next turn, with ARRIVALS held. Its place is locked first and counted then, so that nobody ever
         waits for one whose owner was killed in between."""
-        turn = self.memory[LAST_TURN] + 1
-        while not self._try(PLACES + turn):
-            turn += 1
-        self.memory[LAST_TURN] = self.turn = turn
-        fcntl.fcntl(self._file, _TRY, _UNLOCK_ARRIVALS)
+        try:
+            turn = self.memory[LAST_TURN] + 1
+            while not self._try(PLACES + turn):
+                turn += 1
+            self.memory[LAST_TURN] = self.turn = turn
+        finally:
+            fcntl.fcntl(self._file, _TRY, _UNLOCK_ARRIVALS)
         return turn
 
     def _try(self, record: int) -> bool:

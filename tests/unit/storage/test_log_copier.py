@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from magnetodb.storage.log_copier import COPY_PAGES, LOG_PAGES, PATIENCE_PAGES, LogCopier
+from magnetodb.storage.writer_lock import WriterLock
 
 
 def connect(path):
@@ -122,3 +123,24 @@ async def test_it_is_known_whether_all_is_copied(copier, write):
     await until(copier.has_copied)
 
     assert copier.log.copied_frames() == copier.log.frames()
+
+
+def test_one_process_copies_at_a_time(tmp_path, path, writer):
+    """Or a copy could begin while another one ends and the log begins anew, which SQLite may not survive."""
+    ours, theirs = WriterLock(tmp_path), WriterLock(tmp_path)
+    copier = LogCopier(path, connect(path), writer, ours)
+    writer.execute("INSERT INTO pages VALUES (1, x'00')")
+    assert theirs.begin_copying()
+    copier.copy_rest()
+    kept_out = copier.has_copied()
+    theirs.end_copying()
+    copier.copy_rest()
+
+    assert (False, True) == (kept_out, copier.has_copied())
+    assert theirs.begin_copying()
+
+    copier.stop()
+    writer.close()
+    copier.close()
+    ours.close()
+    theirs.close()

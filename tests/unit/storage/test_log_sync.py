@@ -73,6 +73,15 @@ async def test_a_turn_that_another_process_has_brought_there_needs_nothing(other
     assert not sync.failed()
 
 
+async def test_after_a_failure_no_other_call_is_believed(path, others, sync):
+    """The system has forgotten what it could not write."""
+    others.fail()
+    error = await ordered(sync, turn(others))
+
+    assert isinstance(error, OSError)
+    assert 0 == sync.durable()
+
+
 async def test_a_disk_that_fails_is_told_and_remembered(others, sync, caplog):
     first = turn(others)
     os.dup2(os.pipe()[0], sync._file)  # Nothing can be synchronized that is a pipe.
