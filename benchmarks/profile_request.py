@@ -64,7 +64,7 @@ SEAMS: Final = (
     Seam(MANAGER, "magnetodb.storage.manager:StorageManager", ("get_item", "query", "write_item", "write_each")),
     Seam(MANAGER, "magnetodb.storage.manager:ItemPages", ("__anext__",)),
     Seam(DRIVER, "magnetodb.storage.sqlite:SqliteDriver", ("get", "query", "commit")),
-    Seam(DRIVER, "magnetodb.storage.group_commit:GroupCommit", ("_begin", "_open", "_apply", "_committed")),
+    Seam(DRIVER, "magnetodb.storage.group_commit:GroupCommit", ("_begin", "_open", "_apply", "_commit_ended")),
 )
 """Where layers meet, but for those that `instrumented` puts in by hand."""
 
