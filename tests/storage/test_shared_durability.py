@@ -1,5 +1,5 @@
-"""Where processes share the file, nobody is told or shown what is not on the disk, and a disk that stalls or fails is no
-way round a bound."""
+"""Where processes share the file, nobody is told or shown what is not on the disk; a disk that stalls is no way round a
+bound, and one that fails is believed."""
 
 import asyncio
 import errno
