@@ -16,7 +16,7 @@ VALUE_BYTES_MAX: Final = 16 * 1024
 """A larger row is not kept."""
 
 ROW_BYTES: Final = 400
-"""What a row takes beside its value, roughly."""
+"""What a row takes beside its value and its key, roughly."""
 
 RIGHT_SHARE_MIN: Final = 0.9
 """Rows are used while so many of those of the last time were still right."""
@@ -67,8 +67,9 @@ class KnownRows:
         self._drop(key)
         if row.v is None or row.ltx is not None or len(row.v) > VALUE_BYTES_MAX or not in_step(row):
             return
-        self._rows[key] = row
-        self._bytes += ROW_BYTES + len(row.v)
+        # Of a row in step nobody looks at `pend`, which has the keys of hidden rows.
+        self._rows[key] = row._replace(pend=None)
+        self._bytes += _size(key, row.v)
         while self._bytes > self._bytes_max:
             self._drop(next(iter(self._rows)))
 
@@ -76,7 +77,11 @@ class KnownRows:
         row = self._rows.pop(key, None)
         if row is not None:
             assert row.v is not None
-            self._bytes -= ROW_BYTES + len(row.v)
+            self._bytes -= _size(key, row.v)
 
     def _count(self, *, right: bool) -> None:
         self._right_share += (right - self._right_share) / SMOOTHING
+
+
+def _size(key: RowKey, value: bytes) -> int:
+    return ROW_BYTES + len(key.partition) + len(key.sort) + len(value)

@@ -9,6 +9,7 @@ from typing import Final
 from magnetodb.model.rows import ABSENT, ANY, Expected, Row, RowKey
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.gates import Gate
+from magnetodb.storage.cassandra.item_row import in_step
 
 DEAD_ROWS_MAX: Final = 10_000
 """So many deleted rows are remembered; of one that is not, the first attempt to write it is in vain."""
@@ -102,14 +103,14 @@ class WritesUnderWay:
 
     def remember(self, key: RowKey, row: ItemRow) -> None:
         """The row as it was found or made: if it is dead, its version is needed by whoever writes it next. One that a
-        transaction holds is neither dead nor alive."""
+        transaction holds is neither dead nor alive; of one that is not in step too much would have to be kept."""
         dead = self._dead
-        if row.v is not None or row.ver is None or row.ltx is not None:
+        if row.v is not None or row.ver is None or row.ltx is not None or not in_step(row):
             dead.pop(key, None)
             return
         if len(dead) >= DEAD_ROWS_MAX and key not in dead:
             del dead[next(iter(dead))]
-        dead[key] = row
+        dead[key] = row._replace(pend=None)
 
     def dead(self, key: RowKey) -> ItemRow | None:
         """A row that is known to be dead."""

@@ -5,6 +5,7 @@ import pytest
 from magnetodb.model.rows import CHECK, Change, Committed, Lost, RowKey
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.known_rows import ROW_BYTES, SMOOTHING, VALUE_BYTES_MAX, KnownRows
+from magnetodb.storage.cassandra.writes_under_way import WritesUnderWay
 from tests.unit.storage.cassandra.scripted import ITEMS, Cluster, difference, item
 
 KEY = RowKey("rows", b"p", b"s")
@@ -62,7 +63,7 @@ def test_a_row_that_more_has_to_be_known_of_is_read(known, unfit):
 
 
 def test_the_oldest_rows_go_where_there_is_no_room():
-    known = KnownRows(bytes_max=2 * (ROW_BYTES + 1))
+    known = KnownRows(bytes_max=2 * (ROW_BYTES + len(b"p" + b"s" + b"v")))
     keys = [RowKey("rows", b"p", bytes([number])) for number in range(3)]
     for key in (*keys[:2], keys[0], keys[2]):
         known.made(key, row())
@@ -82,6 +83,25 @@ def test_where_others_write_the_same_rows_they_are_read_until_that_is_over(known
 
     assert while_others_write is None
     assert 1 == afterwards.version
+
+
+def test_keys_take_room_too_and_those_of_hidden_rows_are_not_kept():
+    known = KnownRows(bytes_max=2 * (ROW_BYTES + 1000))
+    keys = [RowKey("rows", bytes([number]) * 900, b"s" * 99) for number in range(3)]
+    for key in keys:
+        known.made(key, row(iver=1, done=1, pend=b"x" * 100_000))
+
+    assert [False, True, True] == [known.row(key) is not None for key in keys]
+    assert known.row(keys[1]).state.pend is None
+
+
+def test_of_dead_rows_that_are_in_step_the_keys_of_hidden_rows_are_not_kept():
+    under_way = WritesUnderWay()
+    under_way.remember(KEY, row(1, None, iver=1, done=1, pend=b"x"))
+    under_way.remember(OTHER, row(1, None, iver=1, pend=b"x"))
+
+    assert row(1, None, iver=1, done=1) == under_way.dead(KEY)
+    assert under_way.dead(OTHER) is None
 
 
 async def put_known(process, key, value):
