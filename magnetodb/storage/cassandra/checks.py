@@ -37,7 +37,7 @@ async def compare(expectations: Expectations, batch: Batch) -> Committed | Lost:
 
 
 async def put_hidden(
-    equipment: Equipment, expectations: Expectations, batch: Batch, positions: Sequence[Position]
+    equipment: Equipment, expectations: Expectations, batch: Batch, positions: Sequence[Position], until: float
 ) -> Committed | Lost:
     """Put hidden rows of items that stay as they are: each with its item's version as timestamp, so that whatever later
     versions make of it comes after it, whenever it arrives. Should the process end in between, some are there and some
@@ -54,7 +54,7 @@ async def put_hidden(
         for derived in change.derived:
             hidden = equipment.position(derived.key)
             statements.append(Bound(cql.put_hidden(hidden.table), (row.ver, derived.value, *hidden.key)))
-    errors = [error for error in await write_all(equipment.session, statements) if error is not None]
+    errors = [error for error in await write_all(equipment.session, statements, until) if error is not None]
     for error in errors:
         if isinstance(error, TableGone):
             raise error

@@ -87,12 +87,13 @@ class Committer:
                     return [plain]
         await self._find_tables(batches)
         begun = [self._begin(batch) for batch in batches]
+        until = monotonic() + DECISION_SECONDS_MAX
         if len(begun) == 1:
-            return [await self._run(begun[0])]
+            return [await self._run(begun[0], until)]
         outcomes: list[Committed | Lost | StorageError | None] = [None] * len(begun)
         try:
             numbered = iter(enumerate(begun))
-            workers = [self._work(numbered, outcomes) for _ in range(min(SIDE_BY_SIDE_MAX, len(begun)))]
+            workers = [self._work(numbered, outcomes, until) for _ in range(min(SIDE_BY_SIDE_MAX, len(begun)))]
             await asyncio.gather(*workers)
         finally:
             for each, outcome in zip(begun, outcomes, strict=True):
@@ -244,27 +245,29 @@ class Committer:
         self._equipment.under_way.end(writing, after)
 
     async def _work(
-        self, numbered: Iterator[tuple[int, _Begun]], outcomes: list[Committed | Lost | StorageError | None]
+        self,
+        numbered: Iterator[tuple[int, _Begun]],
+        outcomes: list[Committed | Lost | StorageError | None],
+        until: float,
     ) -> None:
         for each, begun in numbered:
             try:
-                outcomes[each] = await self._run(begun)
+                outcomes[each] = await self._run(begun, until)
             except StorageError as error:
                 outcomes[each] = error
 
-    async def _run(self, begun: _Begun) -> Committed | Lost:
+    async def _run(self, begun: _Begun, until: float) -> Committed | Lost:
         batch = begun.batch
         if not batch:
             return Committed(())
         after: Sequence[ItemRow | None] = [None] * len(batch)
-        until = monotonic() + DECISION_SECONDS_MAX
         expectations = Expectations(self._equipment, self._transactions, batch, begun.positions, begun.ahead, until)
         try:
             outcome: Committed | Lost
             if all(_compares(change) for change in batch):
                 outcome = await compare(expectations, batch)
             elif self._only_hidden(begun):
-                outcome = await put_hidden(self._equipment, expectations, batch, begun.positions)
+                outcome = await put_hidden(self._equipment, expectations, batch, begun.positions, until)
             else:
                 commit: ItemCommit | TransactionCommit
                 if self._in_one_partition(begun):

@@ -23,6 +23,10 @@ DECISION_SECONDS_MAX: Final = 10.0
 """No lightweight transaction of a commit is sent later than so long after it began, nor more than TRIES_MAX times."""
 
 LOOKS_MAX: Final = 4
+AFTERWARDS_SECONDS: Final = 2.0
+"""So long after nothing more of a commit is sent that decides it, steps are begun that bring it to its end: to look
+whether it was applied, and to write what follows. What is not begun then is left to recovery."""
+
 RETRY_SECONDS: Final = (0.01, 0.5)
 """Pause before the second try, doubled before each further one up to the second figure."""
 
@@ -110,7 +114,7 @@ class Deciding:
                     continue
                 if isinstance(result, OutcomeUnknown):
                     decisions[each] = result
-                decision = await self._decision(groups[each], result)
+                decision = await self._decision(groups[each], result, until + AFTERWARDS_SECONDS)
                 if decision is None:
                     again.append(each)
                 elif decision is not False or not unsure:
@@ -129,14 +133,16 @@ class Deciding:
         except CassandraError as error:
             return [error]
 
-    async def _decision(self, group: Sequence[Planned], result: Result | CassandraError) -> Decision | None:
+    async def _decision(
+        self, group: Sequence[Planned], result: Result | CassandraError, until: float
+    ) -> Decision | None:
         """None: it was not applied, and may be sent again."""
         if isinstance(result, Result):
             # A call that was sent twice by the driver fails because it was applied.
             return bool(result.applied) or any(_is_ours(group, found.get("tok")) for found in result.found)
         if not isinstance(result, OutcomeUnknown):
             return result
-        rows = await self.look([planned.position for planned in group])
+        rows = await self.look([planned.position for planned in group], until)
         if rows is None:
             return result
         if any(_is_ours(group, row.tok) for row in rows):
@@ -147,8 +153,9 @@ class Deciding:
         )
         return None if as_before else result
 
-    async def look(self, positions: Sequence[Position]) -> list[ItemRow] | None:
-        """The rows as the last lightweight transactions left them, at LOCAL_SERIAL; None if that can't be read."""
+    async def look(self, positions: Sequence[Position], until: float) -> list[ItemRow] | None:
+        """The rows as the last lightweight transactions left them, at LOCAL_SERIAL; None if that can't be read. No try
+        is begun after `until`."""
         calls = [
             Call((Bound(cql.get(each.table), each.key),), Kind.SINGLE, Consistency.LOCAL_SERIAL, urgent=True)
             for each in positions
@@ -156,6 +163,8 @@ class Deciding:
         for attempt in range(LOOKS_MAX):
             if attempt:
                 await pause(self._session, attempt + 2)
+            if monotonic() > until:
+                break
             results = await self._results(calls)
             rows = [
                 ItemRow(*(result.rows[0] if result.rows else ())) for result in results if isinstance(result, Result)

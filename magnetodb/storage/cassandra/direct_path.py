@@ -6,10 +6,11 @@ coordinator still picks that one. Then the rows are written one by one, which an
 
 from collections.abc import Sequence
 from random import random
+from time import monotonic
 from typing import Final
 
 from magnetodb.storage.cassandra.session import Bound, Call, Consistency, Kind, Session
-from magnetodb.storage.cassandra.session_errors import CassandraError
+from magnetodb.storage.cassandra.session_errors import CassandraError, Refused
 
 OPEN_MICROSECONDS: Final = 20_000_000
 """So long the direct path comes first after a logged batch has failed."""
@@ -46,15 +47,17 @@ class CircuitBreaker:
         self._until = self._session.now() + OPEN_MICROSECONDS
 
 
-async def write_all(session: Session, statements: Sequence[Bound]) -> list[CassandraError | None]:
+async def write_all(session: Session, statements: Sequence[Bound], until: float) -> list[CassandraError | None]:
     """Write each statement by itself, some tries long; the last error of each that is not durable. A node that does not
     know a table yet is no reason to give up: the next try may be another one's. Statements must do no harm if they are
-    sent twice, or arrive late."""
-    errors: list[CassandraError | None] = [None] * len(statements)
+    sent twice, or arrive late. No try is begun after `until` (of the monotonic clock)."""
+    errors: list[CassandraError | None] = [Refused("Not sent.")] * len(statements)
     left = list(range(len(statements)))
     for attempt in range(TRIES_MAX):
         if attempt:
             await session.pause(RETRY_SECONDS * 2 ** (attempt - 1) * (0.5 + random()))
+        if monotonic() > until:
+            break
         for start in range(0, len(left), CALLS_MAX):
             some = left[start : start + CALLS_MAX]
             calls = [

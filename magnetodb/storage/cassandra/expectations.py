@@ -78,7 +78,7 @@ class Expectations:
         """As `meet`, of the rows as the last lightweight transactions left them: none that was under way before is
         applied afterwards."""
         await self._wait()
-        rows = await self._equipment.deciding.look(self._positions)
+        rows = await self._equipment.deciding.look(self._positions, self._until)
         if rows is None:
             raise Refused("The rows could not be read.")
         lost = self._found(range(len(self._batch)), rows)

@@ -6,9 +6,11 @@ help.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from time import monotonic
 from typing import Final, NamedTuple
 
 from magnetodb.storage.cassandra import cql
+from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX
 from magnetodb.storage.cassandra.direct_path import CircuitBreaker, write_all
 from magnetodb.storage.cassandra.intents import Intent, Intents
 from magnetodb.storage.cassandra.item_row import HiddenRows
@@ -66,9 +68,10 @@ class HiddenWriter:
         self._batch_bytes_max = batch_bytes_max
         self.breaker = CircuitBreaker(session)
 
-    async def write(self, writes: Sequence[HiddenWrite]) -> list[bool]:
+    async def write(self, writes: Sequence[HiddenWrite], *, until: float | None = None) -> list[bool]:
         """Write the rows of each item; which of them are through. The others are left to recovery: their intents are
-        still there."""
+        still there. Nothing but the batches is begun after `until` (of the monotonic clock)."""
+        until = monotonic() + DECISION_SECONDS_MAX if until is None else until
         through = [False] * len(writes)
         large = [write.size() > self._batch_bytes_max for write in writes]
         batched = [] if self.breaker.is_open else [each for each in range(len(writes)) if not large[each]]
@@ -79,7 +82,7 @@ class HiddenWriter:
                     self.breaker.trip()
         left = [each for each in range(len(writes)) if not through[each]]
         if left:
-            for each, durable in zip(left, await self._directly([writes[each] for each in left]), strict=True):
+            for each, durable in zip(left, await self._directly([writes[each] for each in left], until), strict=True):
                 through[each] = durable
         return through
 
@@ -105,7 +108,7 @@ class HiddenWriter:
         except CassandraError as error:
             return [error]
 
-    async def _directly(self, writes: Sequence[HiddenWrite]) -> list[bool]:
+    async def _directly(self, writes: Sequence[HiddenWrite], until: float) -> list[bool]:
         """The rows of all, then `done` of those that are complete, then their intents: in this order, because `done`
         says that the rows are there, and an intent that they may not be."""
         statements: list[Bound] = []
@@ -115,19 +118,19 @@ class HiddenWriter:
             statements += write.row_statements()
             tables += write.row_tables()
             ends.append(len(statements))
-        durable = await self._write_all(statements, tables)
+        durable = await self._write_all(statements, tables, until)
         complete = [all(durable[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
         through = [each for each, whole in enumerate(complete) if whole]
         dones = [writes[each].done_statement() for each in through]
-        done = await self._write_all(dones, [writes[each].rows.position.table for each in through])
+        done = await self._write_all(dones, [writes[each].rows.position.table for each in through], until)
         finished = [each for each, durable_now in zip(through, done, strict=True) if durable_now]
         for each in finished:
             await self._intents.remove(writes[each].intents)
         return [each in finished for each in range(len(writes))]
 
-    async def _write_all(self, statements: Sequence[Bound], tables: Sequence[str]) -> list[bool]:
+    async def _write_all(self, statements: Sequence[Bound], tables: Sequence[str], until: float) -> list[bool]:
         """Which of the statements are durable, or need not be: their table is gone."""
-        errors = await write_all(self._session, statements)
+        errors = await write_all(self._session, statements, until)
         unknown = {table for table, error in zip(tables, errors, strict=True) if isinstance(error, TableGone)}
         gone = await self._gone(unknown) if unknown else ()
         return [error is None or table in gone for table, error in zip(tables, errors, strict=True)]

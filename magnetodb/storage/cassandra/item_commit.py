@@ -12,7 +12,7 @@ from uuid import UUID
 from magnetodb.errors import StorageBusy, StorageError
 from magnetodb.model.rows import ANY, CHECK, Batch, Change, Committed, Lost
 from magnetodb.storage.cassandra.cql import ItemRow
-from magnetodb.storage.cassandra.decisions import TRIES_MAX, pause
+from magnetodb.storage.cassandra.decisions import AFTERWARDS_SECONDS, TRIES_MAX, pause
 from magnetodb.storage.cassandra.equipment import Equipment, pending_count
 from magnetodb.storage.cassandra.expectations import Expectations
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
@@ -151,7 +151,9 @@ class ItemCommit:
         for each, one in enumerate(planned):
             self.after[each] = self._expectations.rows[each] if one is None else one.after
         if hidden:
-            through = await self._equipment.hidden.write([write for _, write in hidden])
+            through = await self._equipment.hidden.write(
+                [write for _, write in hidden], until=self._until + AFTERWARDS_SECONDS
+            )
             for (each, write), finished in zip(hidden, through, strict=True):
                 after = self.after[each]
                 if finished and after is not None:

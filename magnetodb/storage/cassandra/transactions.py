@@ -19,7 +19,15 @@ from magnetodb.errors import StorageBusy
 from magnetodb.model.rows import CHECK, Batch, Change, Check, Committed, Lost
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.cql import ItemRow
-from magnetodb.storage.cassandra.decisions import DECISION_SECONDS_MAX, LOOKS_MAX, TRIES_MAX, Decision, pause, read
+from magnetodb.storage.cassandra.decisions import (
+    AFTERWARDS_SECONDS,
+    DECISION_SECONDS_MAX,
+    LOOKS_MAX,
+    TRIES_MAX,
+    Decision,
+    pause,
+    read,
+)
 from magnetodb.storage.cassandra.equipment import NOTHING, Equipment
 from magnetodb.storage.cassandra.expectations import CONFLICT_SECONDS, Expectations
 from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
@@ -125,7 +133,7 @@ class Transactions:
                 result = await self._equipment.session.execute(call)
             except OutcomeUnknown as error:
                 unknown = error
-                state = await self._look(transaction)
+                state = await self._look(transaction, until + AFTERWARDS_SECONDS)
                 if state is not None:
                     return state
             except Refused:
@@ -135,10 +143,12 @@ class Transactions:
                 return self._remember(transaction, wanted if result.applied else _found_state(result))
         raise unknown or Refused("It took too long until it could be decided.")
 
-    async def _look(self, transaction: UUID) -> str | None:
+    async def _look(self, transaction: UUID, until: float) -> str | None:
         for attempt in range(LOOKS_MAX):
             if attempt:
                 await pause(self._equipment.session, attempt + 2)
+            if monotonic() > until:
+                break
             try:
                 return await self.state(transaction)
             except CassandraError:
@@ -294,7 +304,8 @@ class TransactionCommit:
         ]
         decisions: list[Decision] = [False] * len(applied)
         groups = _groups(applied)
-        for group, decision in zip(groups, await self._decide_all(applied, groups, None), strict=True):
+        until = max(self._until, monotonic()) + AFTERWARDS_SECONDS
+        for group, decision in zip(groups, await self._decide_all(applied, groups, until), strict=True):
             for each in group:
                 decisions[each] = decision
         hidden: list[tuple[int, HiddenWrite]] = []
@@ -310,7 +321,7 @@ class TransactionCommit:
         if hidden:
             first, write = hidden[0]
             hidden[0] = (first, write._replace(intents=(*write.intents, *free)))
-            through = await equipment.hidden.write([write for _, write in hidden])
+            through = await equipment.hidden.write([write for _, write in hidden], until=until)
             for (each, write), finished in zip(hidden, through, strict=True):
                 if finished:
                     self.after[each] = applied[each].after._replace(done=write.rows.version)
@@ -319,7 +330,7 @@ class TransactionCommit:
         return Committed(tuple([version] * len(applied)))
 
     async def _decide_all(
-        self, planned: Sequence[Planned], groups: Sequence[Sequence[int]], until: float | None
+        self, planned: Sequence[Planned], groups: Sequence[Sequence[int]], until: float
     ) -> Sequence[Decision]:
         try:
             return await self._equipment.deciding.decide(
@@ -345,7 +356,8 @@ class TransactionCommit:
                 for each in locked
             ]
             groups = _groups(freed)
-            for group, decision in zip(groups, await self._decide_all(freed, groups, None), strict=True):
+            until = max(self._until, monotonic()) + AFTERWARDS_SECONDS
+            for group, decision in zip(groups, await self._decide_all(freed, groups, until), strict=True):
                 if decision is True:
                     through += [locked[each] for each in group]
                     for each in group:

@@ -278,9 +278,9 @@ class DoneFirst(DirectPath):
 
 
 class _DoneFirstWriter(HiddenWriter):
-    async def _directly(self, writes: Sequence[HiddenWrite]) -> list[bool]:
+    async def _directly(self, writes: Sequence[HiddenWrite], until: float) -> list[bool]:
         for write in writes:
-            await write_all(self._session, [write.done_statement(), *write.row_statements()])
+            await write_all(self._session, [write.done_statement(), *write.row_statements()], until)
             await self._intents.remove(write.intents)
         return [True] * len(writes)
 

@@ -1,14 +1,18 @@
 """The write protocol of rows in one partition, call by call."""
 
 import asyncio
+from time import monotonic
+from uuid import UUID
 
 import pytest
 
 from magnetodb.errors import RowTableNotFound, StorageBusy, StorageError, StorageUnavailable
 from magnetodb.model.rows import ABSENT, ANY, CHECK, Change, Committed, DerivedRow, Lost, Row, RowKey
 from magnetodb.storage.cassandra import cql
+from magnetodb.storage.cassandra.decisions import AFTERWARDS_SECONDS
 from magnetodb.storage.cassandra.direct_path import TRIES_MAX
-from magnetodb.storage.cassandra.item_row import decode_positions, in_step
+from magnetodb.storage.cassandra.hidden_rows import HiddenWrite
+from magnetodb.storage.cassandra.item_row import MISSING, HiddenRows, Position, decode_positions, in_step, plan_fence
 from magnetodb.storage.cassandra.session_errors import (
     BatchInLog,
     BatchLogUnreached,
@@ -314,6 +318,26 @@ async def test_a_lightweight_transaction_that_happened_though_nobody_said_so(clu
     assert isinstance(await process.put(item(), b"k:1"), Committed)
     assert "[intent slot] item read batch" == process.steps
     assert [] == cluster.wrong()
+
+
+async def test_whether_it_has_happened_is_not_looked_for_after_its_time(cluster, process):
+    deciding = process.committer._equipment.deciding
+    planned = plan_fence(Position(OTHERS, 0, b"p", b"s"), MISSING, 1, UUID(int=1))
+    process.session.on("fence", applied(UNKNOWN))
+    decision = await deciding.decide_one(planned, monotonic() - AFTERWARDS_SECONDS - 1)
+
+    assert (UNKNOWN, "fence") == (decision, process.steps)
+
+
+async def test_hidden_rows_that_take_too_long_are_left_to_recovery(cluster, process):
+    put = await process.change(item(), b"k:")
+    process.session.on("batch", UNKNOWN)
+    hidden = process.committer._equipment.hidden
+    position = process.committer._equipment.position(item())
+    rows = HiddenRows(position, 1, 0, ((process.committer._equipment.position(put.derived[0].key), b"k:"),), ())
+    through = await hidden.write([HiddenWrite(rows, ())], until=monotonic() - 1)
+
+    assert ([False], "batch") == (through, process.steps)
 
 
 async def test_a_lightweight_transaction_that_has_not_happened_is_sent_again(cluster, process):

@@ -1,10 +1,12 @@
 """The circuit breaker of the batchlog, and writes one by one."""
 
+from time import monotonic
+
 from magnetodb.storage.cassandra import cql
 from magnetodb.storage.cassandra.direct_path import CALLS_MAX, TRIES_MAX, CircuitBreaker, write_all
 from magnetodb.storage.cassandra.item_row import Position
 from magnetodb.storage.cassandra.session import Bound
-from magnetodb.storage.cassandra.session_errors import OutcomeUnknown, TableGone
+from magnetodb.storage.cassandra.session_errors import OutcomeUnknown, Refused, TableGone
 from tests.unit.storage.cassandra.scripted import ONE, Cluster
 
 
@@ -38,7 +40,7 @@ async def test_many_rows_are_on_their_way_but_not_all():
     cluster = Cluster()
     session = cluster.process().session
 
-    assert [None] * (CALLS_MAX + 1) == await write_all(session, puts(CALLS_MAX + 1))
+    assert [None] * (CALLS_MAX + 1) == await write_all(session, puts(CALLS_MAX + 1), monotonic() + 60)
     assert [CALLS_MAX, 1] == [step.count("hidden") for step in session.steps]
 
 
@@ -48,7 +50,7 @@ async def test_what_fails_too_often_is_told():
     unknown = OutcomeUnknown("")
     session.on("hidden", unknown, times=2 * TRIES_MAX)
 
-    assert [unknown, unknown] == await write_all(session, puts(2))
+    assert [unknown, unknown] == await write_all(session, puts(2), monotonic() + 60)
     assert session.paused > 0
 
 
@@ -57,5 +59,13 @@ async def test_a_node_that_does_not_know_a_table_is_not_believed():
     session = cluster.process().session
     session.on("hidden", TableGone("unconfigured table"), times=TRIES_MAX - 1)
 
-    assert [None] == await write_all(session, puts(1))
+    assert [None] == await write_all(session, puts(1), monotonic() + 60)
     assert 1 == len(cluster.rows(ONE))
+
+
+async def test_nothing_is_written_after_its_time():
+    cluster = Cluster()
+    session = cluster.process().session
+    (error,) = await write_all(session, puts(1), monotonic() - 1)
+
+    assert (Refused, []) == (type(error), session.steps)
