@@ -21,7 +21,7 @@ BACKOFF_SECONDS: Final = 0.5
 """Pause after a failure, doubled with each further one up to the job's own maximum."""
 
 LEASE_RETRY_SECONDS: Final = 5.0
-"""How often a process asks for a lease that another has, or four times as long as it lasts."""
+"""How often a process asks for a lease that another has, but four times while it lasts at least."""
 
 LOUD_SECONDS: Final = 5.0
 """Failures that are so far apart are all logged."""

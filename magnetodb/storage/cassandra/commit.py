@@ -268,6 +268,8 @@ class Committer:
                 outcome = await compare(expectations, batch)
             elif self._only_hidden(begun):
                 outcome = await put_hidden(self._equipment, expectations, batch, begun.positions, until)
+                if type(outcome) is Committed:
+                    after = expectations.rows
             else:
                 commit: ItemCommit | TransactionCommit
                 if self._in_one_partition(begun):

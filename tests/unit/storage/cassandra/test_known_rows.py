@@ -2,11 +2,11 @@ from uuid import UUID
 
 import pytest
 
-from magnetodb.model.rows import CHECK, Change, Committed, Lost, RowKey
+from magnetodb.model.rows import CHECK, Change, Committed, DerivedRow, Lost, RowKey
 from magnetodb.storage.cassandra.cql import ItemRow
 from magnetodb.storage.cassandra.known_rows import ROW_BYTES, SMOOTHING, VALUE_BYTES_MAX, KnownRows
 from magnetodb.storage.cassandra.writes_under_way import WritesUnderWay
-from tests.unit.storage.cassandra.scripted import ITEMS, Cluster, difference, item
+from tests.unit.storage.cassandra.scripted import ITEMS, ONE, Cluster, difference, item
 
 KEY = RowKey("rows", b"p", b"s")
 OTHER = RowKey("rows", b"p", b"t")
@@ -141,6 +141,19 @@ async def test_a_row_of_a_table_that_was_dropped_is_not_known():
     process.tables.places.pop(ITEMS)
 
     assert process.committer.known(item()) is None
+
+
+async def test_items_that_get_rows_in_an_index_and_stay_as_they_are_are_still_known():
+    cluster = Cluster()
+    process = cluster.process()
+    keys = [item(b"1"), item(b"2")]
+    for key in keys:
+        await put_known(process, key, b"k:")
+    rows = [process.committer.known(key) for key in keys]
+    filled = [DerivedRow(RowKey(ONE, b"x", key.partition), b"x") for key in keys]
+    await process.commit(*[Change(key, row, CHECK, (each,)) for key, row, each in zip(keys, rows, filled, strict=True)])
+
+    assert [row.version for row in rows] == [process.committer.known(key).version for key in keys]
 
 
 async def test_a_comparison_with_a_known_row_reads_it():
