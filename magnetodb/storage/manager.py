@@ -17,7 +17,7 @@ from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Lost, 
 from magnetodb.storage.driver import StorageDriver
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tables import TableInfo, Tables
-from magnetodb.storage.tokens import Tokens
+from magnetodb.storage.tokens import CLOCKS_APART_SECONDS, Tokens
 
 WRITE_ATTEMPTS_MAX: Final = 16
 """A write that lost so many races is given up."""
@@ -83,7 +83,7 @@ class StorageManager:
         self._driver = driver
         self._tables = tables if tables is not None else Tables(driver)
         self.counts = self._tables.counts
-        self.tokens = Tokens(driver)
+        self.tokens = Tokens(driver, clocks_apart_seconds=CLOCKS_APART_SECONDS if self._tables.polled else 0)
 
     async def get_item(self, key: RowKey, *, consistent: bool = False) -> StoredItem | None:
         """The item in a row, None where there is none."""

@@ -24,6 +24,10 @@ TOKEN_EXPIRIES: Final = "token_expiries"
 TOKEN_SECONDS: Final = 600
 """A token is remembered for so long."""
 
+CLOCKS_APART_SECONDS: Final = 7_200
+"""Where several machines have the storage a token is remembered for so much longer: their clocks may be an hour wrong
+in both directions, and a transaction that is sent again must not happen twice."""
+
 EXPIRY_BUCKETS: Final = 16
 
 MISMATCH: Final = (
@@ -44,10 +48,12 @@ class Use(NamedTuple):
 
 
 class Tokens:
-    """The tokens of all projects in one storage."""
+    """The tokens of all projects in one storage. `clocks_apart_seconds`: times that others have written may be so
+    wrong."""
 
-    def __init__(self, driver: StorageDriver) -> None:
+    def __init__(self, driver: StorageDriver, *, clocks_apart_seconds: float = 0) -> None:
         self._driver = driver
+        self._clocks_apart = clocks_apart_seconds
         self._running: dict[RowKey, bytes] = {}
 
     @contextmanager
@@ -75,7 +81,7 @@ class Tokens:
             (row,) = await self._driver.get((use.key,))
         except StorageError as error:
             raise service_error(error) from error
-        if row is not None and _expiry(row.value) > now:
+        if row is not None and _expiry(row.value) > now - self._clocks_apart:
             if row.value[_EXPIRY_BYTES:] != use.digest:
                 raise IdempotentParameterMismatchException(MISMATCH)
             return None
@@ -91,7 +97,7 @@ class Tokens:
         many rows were dealt with. Raises StorageErrors."""
         dealt = 0
         for bucket in range(EXPIRY_BUCKETS):
-            before = SortRange(b"", int(now).to_bytes(_EXPIRY_BYTES, "big"))
+            before = SortRange(b"", int(now - self._clocks_apart).to_bytes(_EXPIRY_BYTES, "big"))
             due = (await self._driver.query(TOKEN_EXPIRIES, bytes([bucket]), before, limit=limit)).rows
             if not due:
                 continue

@@ -6,7 +6,7 @@ from magnetodb.errors import IdempotentParameterMismatchException, TransactionIn
 from magnetodb.model.rows import ABSENT, Change, Committed, Lost, TokenRange
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
-from magnetodb.storage.tokens import TOKEN_EXPIRIES, TOKEN_SECONDS, TOKENS, Tokens, use_of
+from magnetodb.storage.tokens import CLOCKS_APART_SECONDS, TOKEN_EXPIRIES, TOKEN_SECONDS, TOKENS, Tokens, use_of
 
 NOW = 1_753_272_000.5
 
@@ -83,6 +83,20 @@ async def test_a_token_lives_ten_minutes(record):
     await record(use)
 
     assert await record(use, NOW + TOKEN_SECONDS - 1) is None
+
+
+@pytest.mark.parametrize("wrong_seconds", [-3600, 3600])
+async def test_where_clocks_are_apart_a_token_counts_for_a_server_an_hour_ahead_of_one_an_hour_behind(
+    driver, wrong_seconds
+):
+    use = use_of("p", "token", b"digest")
+    tokens = Tokens(driver, clocks_apart_seconds=CLOCKS_APART_SECONDS)
+    change = await tokens.record(use, NOW + wrong_seconds)
+    await driver.commit([(change,)])
+    removed = await tokens.remove_expired(NOW + 3600)
+
+    assert 0 == removed
+    assert await tokens.record(use, NOW - wrong_seconds) is None
 
 
 async def test_of_two_records_at_once_one_is_lost(driver, tokens):
