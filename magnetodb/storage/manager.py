@@ -15,6 +15,7 @@ from magnetodb.model.derived_rows import NOTHING, Derived, derived
 from magnetodb.model.items import StoredItem
 from magnetodb.model.rows import ABSENT, CHECK, Batch, Change, Committed, Lost, Page, Row, RowKey, SortRange, TokenRange
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.due_rows import DueRows
 from magnetodb.storage.service_errors import service_error
 from magnetodb.storage.tables import TableInfo, Tables
 from magnetodb.storage.tokens import CLOCKS_APART_SECONDS, Tokens
@@ -84,6 +85,7 @@ class StorageManager:
         self._tables = tables if tables is not None else Tables(driver)
         self.counts = self._tables.counts
         self.tokens = Tokens(driver, clocks_apart_seconds=CLOCKS_APART_SECONDS if self._tables.polled else 0)
+        self.due_rows = DueRows(driver)
 
     async def get_item(self, key: RowKey, *, consistent: bool = False) -> StoredItem | None:
         """The item in a row, None where there is none."""

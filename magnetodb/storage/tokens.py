@@ -16,6 +16,7 @@ from magnetodb.errors import IdempotentParameterMismatchException, StorageError,
 from magnetodb.model.key_encoding import join
 from magnetodb.model.rows import ABSENT, CHECK, Change, Committed, DerivedRow, Row, RowKey, SortRange
 from magnetodb.storage.driver import StorageDriver
+from magnetodb.storage.due_rows import DueRows
 from magnetodb.storage.service_errors import service_error
 
 TOKENS: Final = "tokens"
@@ -54,6 +55,7 @@ class Tokens:
     def __init__(self, driver: StorageDriver, *, clocks_apart_seconds: float = 0) -> None:
         self._driver = driver
         self._clocks_apart = clocks_apart_seconds
+        self._due = DueRows(driver)
         self._running: dict[RowKey, bytes] = {}
 
     @contextmanager
@@ -93,12 +95,12 @@ class Tokens:
         return Change(use.key, ABSENT if row is None else row, value, tuple(derived))
 
     async def remove_expired(self, now: float, *, limit: int = 100) -> int:
-        """Remove tokens that expired before `now`, at most `limit` of each of 16 buckets in one commit; returns how
-        many rows were dealt with. Raises StorageErrors."""
+        """Remove tokens that had expired by every clock at `now`, at most `limit` of each of 16 buckets in one commit;
+        returns how many rows were dealt with. Raises StorageErrors."""
         dealt = 0
         for bucket in range(EXPIRY_BUCKETS):
             before = SortRange(b"", int(now - self._clocks_apart).to_bytes(_EXPIRY_BYTES, "big"))
-            due = (await self._driver.query(TOKEN_EXPIRIES, bytes([bucket]), before, limit=limit)).rows
+            due = (await self._due.first(TOKEN_EXPIRIES, bytes([bucket]), before, limit=limit)).rows
             if not due:
                 continue
             keys = [RowKey(TOKENS, row.key.sort[_EXPIRY_BYTES:], b"") for row in due]

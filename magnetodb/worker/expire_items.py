@@ -50,7 +50,7 @@ async def step(run: JobRun) -> bool:
         [task] = following
         memory["after"] = task.subject
         due = await expire(run, task)
-        if due.rows:
+        if due.rows or due.more:
             rows += due.rows
             memory["more"] = due.more or memory.get("more", False)
             memory["deleted"] = memory.get("deleted", 0) + due.deleted
@@ -83,7 +83,7 @@ async def empty(run: JobRun, info: TableInfo, codec: ExpiryCodec, turn: int, buc
         await asyncio.sleep(0)
     now = run.cell.settings.clock()
     try:
-        page = await run.driver.query(codec.rows_id, bucket, due_range(now), limit=BUCKET_ROWS)
+        page = await run.cell.manager.due_rows.first(codec.rows_id, bucket, due_range(now), limit=BUCKET_ROWS)
     except RowTableNotFound:
         # The table, or the expiry of its items, has come to its end in this moment.
         return Due()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from magnetodb.errors import IdempotentParameterMismatchException, TransactionInProgressException
+from magnetodb.errors import IdempotentParameterMismatchException, StorageUnavailable, TransactionInProgressException
 from magnetodb.model.rows import ABSENT, Change, Committed, Lost, TokenRange
 from magnetodb.storage.sqlite import SqliteDriver
 from magnetodb.storage.tables import Tables
@@ -142,3 +142,28 @@ async def test_a_token_that_was_used_again_is_not_removed(driver, record, tokens
     await tokens.remove_expired(NOW + TOKEN_SECONDS + 10)
 
     assert (1, 1) == await rows(driver)
+
+
+class Buried:
+    """A driver on which so much was removed of late that no more than an hour of it can be read together."""
+
+    def __init__(self, driver):
+        self._driver = driver
+
+    def __getattr__(self, name):
+        return getattr(self._driver, name)
+
+    async def query(self, table, partition, sorts, *, limit):
+        start, end = [int.from_bytes(each[:8], "big") for each in sorts]
+        if table == TOKEN_EXPIRIES and end - max(start, NOW - 86_400) > 3600:
+            raise StorageUnavailable
+        return await self._driver.query(table, partition, sorts, limit=limit)
+
+
+async def test_tokens_are_removed_although_many_were_removed_before_them(driver, record):
+    await record(use_of("p", "token", b"digest"))
+    tokens = Tokens(Buried(driver))
+    for _ in range(10):
+        await tokens.remove_expired(NOW + TOKEN_SECONDS + 1)
+
+    assert (0, 0) == await rows(driver)

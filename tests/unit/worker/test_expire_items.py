@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from magnetodb.errors import StorageUnavailable
 from magnetodb.model.rows import ANY, CHECK, Change, DerivedRow, TokenRange
 from magnetodb.model.table import TimeToLive
+from magnetodb.storage.due_rows import DueRows
 from magnetodb.storage.index_check import TIME_TO_LIVE, check_index
 from magnetodb.storage.job_positions import tasks
 from magnetodb.storage.tables import EXPIRE_ITEMS
@@ -149,6 +151,30 @@ async def test_tables_that_are_gone_are_forgotten(expiring):
     await work(expiring)
 
     assert not await tasks(expiring.driver, EXPIRE_ITEMS)
+
+
+class Buried:
+    """A driver on which so much has expired that no more than a minute of it can be read together."""
+
+    def __init__(self, driver):
+        self._driver = driver
+
+    def __getattr__(self, name):
+        return getattr(self._driver, name)
+
+    async def query(self, table, partition, sorts, **options):
+        start, end = [int.from_bytes((each or b"")[:8], "big") for each in sorts]
+        if table == "t_orders_expiry" and min(end, 700) - start > 60:
+            raise StorageUnavailable
+        return await self._driver.query(table, partition, sorts, **options)
+
+
+async def test_items_expire_although_many_have_expired_before_them(expiring):
+    expiring.manager.due_rows = DueRows(Buried(expiring.driver), expiring.clock)
+    expiring.now = 10_000.0
+    await work(expiring)
+
+    assert set() == await left(expiring)
 
 
 async def test_nothing_expires_any_more_once_it_is_disabled(expiring):
