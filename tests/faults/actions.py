@@ -1,6 +1,7 @@
 """What each kind of fault does. All leave nodes and servers as they found them, but for a server that has ended."""
 
 import contextlib
+import random
 import signal
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.faults import orders, registers
-from tests.faults.asking import Outcome, client_of
+from tests.faults.asking import Asked, Outcome, client_of
 from tests.faults.schedule import (
     CLOCK,
     CONTENTION,
@@ -48,6 +49,10 @@ CONTENTION_SECONDS: Final = 8.0
 CONTENDERS: Final = 16
 COUNTER: Final = (registers.INDEXED, "counter")
 NO_QUORUM_SECONDS: Final = 20.0
+REFUSAL_SECONDS_MAX: Final = 20.0
+"""Of a request without a quorum: 10 for the attempts of a commit, and what the last one may take."""
+
+WRITERS: Final = 4
 LOOK_SECONDS: Final = 1.0
 BACK_SECONDS_MAX: Final = 60.0
 NOT_REACHED: Final = "not reached"
@@ -238,31 +243,41 @@ def no_quorum(stage: Stage, _: str) -> Told:
     starts = [server.starts for server in stage.servers]
     stage.cluster.pause(held)
     stage.cluster.kill(dead)
-    threads_max, healths, slowest, codes = 0, set(), 0.0, Counter[str]()
+    threads_max, healths = 0, set()
+    asked: list[Asked] = []
     ends = time.monotonic() + NO_QUORUM_SECONDS
+
+    def write() -> None:
+        item = {"pk": {"S": "no-quorum"}}
+        while time.monotonic() < ends:
+            asked.append(stage.clients.ask("put_item", random.Random(), TableName=registers.PLAIN, Item=item))
+            stage.wait(LOOK_SECONDS)
+
+    writers = [threading.Thread(target=write) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
     try:
         while time.monotonic() < ends:
-            asked = stage.clients.ask(
-                "put_item", stage.random, TableName=registers.PLAIN, Item={"pk": {"S": "no-quorum"}}
-            )
-            slowest = max(slowest, asked.answered - asked.sent)
-            codes[asked.answer.get("Error", {}).get("Code", asked.outcome.value)] += 1
             healths |= {server.health()[0] for server in stage.servers}
             grown = [server.threads() - before for server, before in zip(stage.servers, threads_before, strict=True)]
             threads_max = max(threads_max, *grown)
             stage.wait(LOOK_SECONDS)
+        for writer in writers:
+            writer.join()
     finally:
         stage.cluster.resume(held)
     back = seconds_until_written(stage)
     stage.cluster.start(dead)
     stage.wait(REST_SECONDS)
     restarted = [server.starts for server in stage.servers] != starts
+    codes = Counter(each.answer.get("Error", {}).get("Code", each.outcome.value) for each in asked)
+    slowest = max(each.answered - each.sent for each in asked)
     told = ", ".join(f"{count} {code}" for code, count in codes.most_common())
     words = (
         f"nodes {dead} killed, {held} held: answers {told}; slowest {slowest:.1f} s; health {sorted(healths)}; "
         f"{threads_max} more threads; writes {back:.1f} s after the second node was back"
     )
-    if 503 not in healths or "done" in codes or restarted:
+    if 503 not in healths or "done" in codes or restarted or slowest > REFUSAL_SECONDS_MAX:
         stage.wrong.append(f"without a quorum: {words}")
     return words, None
 
