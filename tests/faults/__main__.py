@@ -80,6 +80,7 @@ def run(directory: Path, faults: Sequence[Fault], seed: int, seconds: float) -> 
                 stage.say(stage.wrong[-1])
                 break
             stage.say(f"{fault.kind} {fault.target} {happenings[-1].words}")
+        stage.have_nodes()
         stage.restore()
         stage.wait(FIRST_SECONDS)
         stage.end_load()

@@ -35,6 +35,9 @@ from tests.faults.stage import Happening, Stage
 AWAY_SECONDS: Final = 22.0
 """So long a node is dead or paused; the first FIRST_SECONDS of it are for finding out."""
 
+OF_NODES: Final = (KILL_NODE, PAUSE_NODE, PAUSE_COORDINATOR, NO_QUORUM)
+"""Kinds that need all nodes: of one that still boots two would be away."""
+
 FIRST_SECONDS: Final = 10.0
 REST_SECONDS: Final = 3.0
 """After a fault, before the next one."""
@@ -60,6 +63,8 @@ NOT_REACHED: Final = "not reached"
 
 def act(stage: Stage, fault: Fault) -> Happening:
     """Have it happen. What must not be is added to `stage.wrong`. Raises ClusterError, StartFailure."""
+    if fault.kind in OF_NODES or (fault.kind == CRASH_POINT and step_of(fault.target) in WITHOUT_BATCHLOG):
+        stage.have_nodes()
     began = time.monotonic()
     words, degraded = ACTIONS[fault.kind](stage, fault.target)
     return Happening(fault.kind, fault.target, began, time.monotonic(), words, degraded)
@@ -74,10 +79,8 @@ def kill_node(stage: Stage, target: str) -> Told:
     stage.cluster.kill(int(target))
     stage.wait(AWAY_SECONDS)
     ended = time.monotonic()
-    stage.cluster.start(int(target))
-    started = time.monotonic() - ended
-    stage.wait(REST_SECONDS)
-    return f"serves {started:.0f} s after its start", (began, ended)
+    stage.boot(int(target))
+    return "", (began, ended)
 
 
 def pause_node(stage: Stage, target: str) -> Told:
@@ -267,8 +270,7 @@ def no_quorum(stage: Stage, _: str) -> Told:
     finally:
         stage.cluster.resume(held)
     back = seconds_until_written(stage)
-    stage.cluster.start(dead)
-    stage.wait(REST_SECONDS)
+    stage.boot(dead)
     restarted = [server.starts for server in stage.servers] != starts
     codes = Counter(each.answer.get("Error", {}).get("Code", each.outcome.value) for each in asked)
     slowest = max(each.answered - each.sent for each in asked)

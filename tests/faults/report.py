@@ -35,7 +35,7 @@ EXPLANATION: Final = """\
 
 | | |
 | --- | --- |
-| kill-node | kill -9 of a node, under load; it is started again 22 seconds later |
+| kill-node | kill -9 of a node, under load; it is started again 22 seconds later, and servers die while it boots |
 | pause-node | a node is held by SIGSTOP for 22 seconds: its connections stay open, and it answers nothing |
 | pause-coordinator | nodes are held for some seconds with batches in their hands, and go on with them afterwards |
 | kill-server | kill -9 of a server, which is started again |

@@ -60,27 +60,28 @@ class Fault(NamedTuple):
 def schedule(seed: int, *, rounds: int = 1, only: Collection[str] = ()) -> list[Fault]:
     """Every fault of the kinds (of all, if none is named) once in each round, in an order that the seed says."""
     choose = random.Random(seed)
-    faults = []
-    for _ in range(rounds):
-        groups = [group for group in groups_of(choose) if not only or group[0].kind in only]
-        choose.shuffle(groups)
-        faults += [fault for group in groups for fault in group]
-    return faults
+    faults = [fault for _ in range(rounds) for fault in one_round(choose)]
+    return [fault for fault in faults if not only or fault.kind in only]
 
 
-def groups_of(choose: random.Random) -> list[list[Fault]]:
-    """Faults that follow each other; crash points do, because each one is a restart of the same server."""
-    groups = [[Fault(KILL_NODE, str(node))] for node in NODES]
-    groups += [[Fault(PAUSE_NODE, str(node))] for node in NODES]
-    groups += [[Fault(PAUSE_COORDINATOR, str(choose.choice(NODES)))] for _ in range(PAUSES_OF_COORDINATORS)]
-    groups += [[Fault(KILL_SERVER, str(number % len(SERVERS)))] for number in range(KILLS_OF_SERVERS)]
-    groups += [[Fault(CLOCK, str(seconds))] for seconds in CLOCKS_SECONDS]
-    groups += [[Fault(CONTENTION)], [Fault(NO_QUORUM)]]
-    points = crash_points(choose)
-    choose.shuffle(points)
-    # Those without the batchlog side by side, while one node is held; recovery's last, when crashes have left it work.
-    points.sort(key=lambda point: (step_of(point) in OF_RECOVERY, step_of(point) in WITHOUT_BATCHLOG))
-    return [*groups, [Fault(CRASH_POINT, point) for point in points]]
+def one_round(choose: random.Random) -> list[Fault]:
+    """All faults once. Behind each that kills a node come some of servers, while the node boots."""
+    booting = [Fault(KILL_NODE, str(node)) for node in NODES] + [Fault(NO_QUORUM)]
+    others = [Fault(PAUSE_NODE, str(node)) for node in NODES]
+    others += [Fault(PAUSE_COORDINATOR, str(choose.choice(NODES))) for _ in range(PAUSES_OF_COORDINATORS)]
+    of_servers = [Fault(KILL_SERVER, str(number % len(SERVERS))) for number in range(KILLS_OF_SERVERS)]
+    of_servers += [Fault(CLOCK, str(seconds)) for seconds in CLOCKS_SECONDS] + [Fault(CONTENTION)]
+    points = [Fault(CRASH_POINT, point) for point in crash_points(choose)]
+    for faults in (booting, others, of_servers, points):
+        choose.shuffle(faults)
+    # Crash points follow each other: each is a restart of the same server.
+    usual = [each for each in points if step_of(each.target) not in (*OF_RECOVERY, *WITHOUT_BATCHLOG)]
+    order = []
+    for number, fault in enumerate(booting):
+        share = slice(number, None, len(booting))
+        order += [fault, *usual[share], *of_servers[share], *others[share]]
+    order += [each for each in points if step_of(each.target) in WITHOUT_BATCHLOG]
+    return order + [each for each in points if step_of(each.target) in OF_RECOVERY]
 
 
 def crash_points(choose: random.Random) -> list[str]:

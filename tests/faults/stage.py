@@ -13,7 +13,7 @@ from tests.faults.bank import CREATE_TABLE, Bank, BankClient, open_bank
 from tests.faults.orders import OrderClient
 from tests.faults.registers import RegisterClient
 from tests.faults.servers import Server
-from tools.cassandra import Cluster, Settings, free_address, probe
+from tools.cassandra import Cluster, ClusterError, Settings, free_address, probe
 
 KEYSPACE: Final = "faults"
 SERVERS: Final = 2
@@ -73,6 +73,7 @@ class Stage:
 
         self.began = time.monotonic()
         self._threads: list[threading.Thread] = []
+        self._boots: list[threading.Thread] = []
 
     def say(self, words: str) -> None:
         """A line for who watches."""
@@ -105,6 +106,18 @@ class Stage:
     def wait(self, seconds: float) -> None:
         """Let time go by."""
         threading.Event().wait(seconds)
+
+    def boot(self, node: int) -> None:
+        """Start a node, without waiting for it."""
+        thread = threading.Thread(target=self._boot, args=(node,), daemon=True)
+        self._boots.append(thread)
+        thread.start()
+
+    def have_nodes(self) -> None:
+        """Wait until all nodes serve."""
+        for thread in self._boots:
+            thread.join()
+        self._boots.clear()
 
     def restore(self) -> None:
         """Start the servers that do not run, or not as they usually do."""
@@ -146,6 +159,14 @@ class Stage:
     def writes(self) -> list[orders.Write]:
         """All acknowledged writes of orders until now."""
         return [write for client in self.orders for write in list(client.writes)]
+
+    def _boot(self, node: int) -> None:
+        began = time.monotonic()
+        try:
+            self.cluster.start(node)
+        except ClusterError as error:
+            self.wrong.append(f"node {node} does not start: {error}")
+        self.say(f"node {node} serves {time.monotonic() - began:.0f} s after its start")
 
     def _run(self, name: str, run: Callable[[], Any]) -> None:
         try:
