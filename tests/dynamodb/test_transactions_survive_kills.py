@@ -1,7 +1,7 @@
 """A bank under kill -9: 16 clients transfer money while the server is killed every few seconds and started again. The
 sum is right in every snapshot and at the end, no retried token pays twice, and the whole history is serializable.
 
-MAGNETODB_TEST_BANK_SECONDS=300 runs longer than the default of 20.
+MAGNETODB_TEST_BANK_SECONDS=300 runs longer than the default of 12.
 
 How the history is checked. Every write of an account makes a value of its `version` that no other write makes (it
 counts up from the value that the write's condition names), and puts a unique mark beside it. So every observation tells
@@ -39,7 +39,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-SECONDS = float(os.environ.get("MAGNETODB_TEST_BANK_SECONDS", "20"))
+SECONDS = float(os.environ.get("MAGNETODB_TEST_BANK_SECONDS", "12"))
 SECONDS_BETWEEN_KILLS = (1.5, 4.0)
 RECOVERY_SECONDS_MAX = 120 if "MAGNETODB_TEST_CASSANDRA" in os.environ else 0
 CLIENTS = 16

@@ -179,17 +179,17 @@ def forked(run, pipes, others=()):
 
 
 def kill_between_lines(directory, name, busy):
-    """How many lines the write has. Beside a busy witness no run is like another, and every third line does. Raises
-    AssertionError where the witness sees what must not be."""
+    """How many lines the write has. Of what makes or drops a table every second line does; beside a busy witness no run
+    is like another, and every third one does. Raises AssertionError where the witness sees what must not be."""
     asked, ask = os.pipe()
     answers, answer = os.pipe()
     witness = forked(Witness(directory, busy).live(asked, answer), (asked, answer), (ask, answers))
     seen = os.fdopen(answers)
     assert "ready\n" == seen.readline()
     count = there = 0
-    line = 0
+    line, step = 0, 3 if busy else 1 if name == "add one" else 2
     while True:
-        line += 3 if busy else 1
+        line += step
         told, tell = os.pipe()
         victim = forked(be_killed(directory, name, line, tell), (tell,), (ask, told, seen.fileno()))
         with os.fdopen(told) as lines:
